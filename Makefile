@@ -18,7 +18,8 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/line/*.c src/crm/*.c src
 SQL_PARTS  = $(sort $(wildcard sql/[0-9]*.sql))
 DATA_built = sql/linecrm--$(EXTVERSION).sql
 
-PG_CPPFLAGS = -Isrc -DLINECRM_VERSION='"$(EXTVERSION)"'
+# PostgreSQL 15 leaves PGDLLEXPORT empty; with hidden symbols it must mean something.
+PG_CPPFLAGS = -Isrc -DLINECRM_VERSION='"$(EXTVERSION)"' '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CFLAGS   = -std=gnu11 -Wall -Wextra -Werror -Wvla -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -fvisibility=hidden -MMD -MP
 SHLIB_LINK  = -lcurl -lcrypto -lroaring -ljansson -lunistring
