@@ -18,11 +18,11 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/line/*.c src/crm/*.c src
 SQL_PARTS  = $(sort $(wildcard sql/[0-9]*.sql))
 DATA_built = sql/linecrm--$(EXTVERSION).sql
 
-# PostgreSQL 15 leaves PGDLLEXPORT empty; with hidden symbols it must mean something.
-PG_CPPFLAGS = -Isrc -DLINECRM_VERSION='"$(EXTVERSION)"' '-DPGDLLEXPORT=__attribute__((visibility("default")))'
+PG_CPPFLAGS = -Isrc -DLINECRM_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS   = -std=gnu11 -Wall -Wextra -Werror -Wvla -Wno-unused-parameter -Wno-sign-compare \
-              -Wno-missing-field-initializers -fvisibility=hidden -MMD -MP
-SHLIB_LINK  = -lcurl -lcrypto -lroaring -ljansson -lunistring
+              -Wno-missing-field-initializers -MMD -MP
+# What the server calls is exported by name: PostgreSQL 15 does not mark functions of PG_FUNCTION_INFO_V1 as exported.
+SHLIB_LINK  = -Wl,--version-script=src/exports.map -lcurl -lcrypto -lroaring -ljansson -lunistring
 EXTRA_CLEAN = $(OBJS:.o=.d) sql/linecrm--$(EXTVERSION).sql
 
 # Bitcode for JIT inlining would need clang and gains nothing here.
