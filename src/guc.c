@@ -24,7 +24,6 @@ char *lc_databases;
 int lc_max_databases = 8;
 int lc_poll_interval = 1000;
 int lc_shutdown_grace = 2000;
-int lc_slot_period = 3600;
 char *lc_api_base_url;
 char *lc_api_data_base_url;
 char *lc_ca_file;
@@ -75,8 +74,6 @@ define_process_settings(void)
 			   &lc_poll_interval, 1000, 50, 60000, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("linecrm.shutdown_grace", "How long requests in flight may take to end when the server stops.",
 			   &lc_shutdown_grace, 2000, 0, 60000, PGC_SIGHUP, GUC_UNIT_MS);
-	define_int("linecrm.slot_period", "Age at which the queue's current slot is left for the next one.", &lc_slot_period, 3600,
-			   1, 86400, PGC_SIGHUP, GUC_UNIT_S);
 }
 
 static void

@@ -16,7 +16,6 @@ extern char *lc_databases;
 extern int lc_max_databases;
 extern int lc_poll_interval;  /* ms */
 extern int lc_shutdown_grace; /* ms */
-extern int lc_slot_period;	  /* s */
 
 /* HTTP */
 extern char *lc_api_base_url;

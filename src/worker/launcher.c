@@ -159,7 +159,9 @@ look_around(void)
 	}
 	foreach (cell, wanted)
 	{
-		if (shmem_find_database(lfirst_oid(cell)) == NULL)
+		LcDatabaseSlot *slot = shmem_find_database(lfirst_oid(cell));
+
+		if (slot == NULL || slot->blocked)
 			want_probe(lfirst_oid(cell));
 	}
 	CommitTransactionCommand();
@@ -253,7 +255,7 @@ keep_workers(void)
 			soon = true;
 			continue;
 		}
-		for (LcRole role = 0; role < LC_ROLES; role++)
+		for (LcRole role = 0; role < LC_ROLES && !slot->blocked; role++)
 			keep_worker(slot, role, &soon);
 	}
 	return soon;

@@ -19,6 +19,7 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_extension.h"
+#include "commands/dbcommands.h"
 #include "guc.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -27,7 +28,9 @@
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 #include "worker/launcher.h"
 #include "worker/wake.h"
 
@@ -130,11 +133,8 @@ report(const LcFound *found)
 		slot->owner = found->owner;
 		for (LcRole role = 0; role < LC_ROLES && found->problem[0] != '\0'; role++)
 		{
-			/* The launcher asks again when this is over. */
 			strlcpy(slot->worker[role].error, found->problem, sizeof(slot->worker[role].error));
 			slot->worker[role].error_at = GetCurrentTimestamp();
-			slot->worker[role].start_after = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 60 * 1000);
-			slot->probe_again = false;
 		}
 		slot->blocked = found->problem[0] != '\0';
 	}

@@ -31,7 +31,7 @@ static uint64 lowest_outbox_id = PG_UINT64_MAX;
 
 static void at_transaction_end(XactEvent event, void *arg);
 static void apply_wakes(void);
-static void lower(pg_atomic_uint64 *shared, uint64 value);
+static void lower_to(pg_atomic_uint64 *shared, uint64 value);
 static void ask_for_probe(Oid database);
 static void note_prepared(void);
 
@@ -143,14 +143,14 @@ apply_wakes(void)
 		return;
 	/* First where to look, then that there is something. */
 	if (lowest_outbox_id != PG_UINT64_MAX)
-		lower(&slot->low_outbox_id, lowest_outbox_id);
+		lower_to(&slot->low_outbox_id, lowest_outbox_id);
 	for (LcRole role = 0; role < LC_ROLES; role++)
 		if (wake_mask & (1 << role))
 			wake_role(slot, role);
 }
 
 static void
-lower(pg_atomic_uint64 *shared, uint64 value)
+lower_to(pg_atomic_uint64 *shared, uint64 value)
 {
 	uint64 present = pg_atomic_read_u64(shared);
 
