@@ -7,7 +7,9 @@
 #ifndef LINECRM_COMPAT_H
 #define LINECRM_COMPAT_H
 
+#include "storage/latch.h"
 #include "storage/proc.h"
+#include "utils/memutils.h"
 #include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 150000
