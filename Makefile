@@ -37,6 +37,7 @@ all install:
 else
 include $(PGXS)
 -include $(OBJS:.o=.d)
+$(OBJS): Makefile
 
 sql/linecrm--$(EXTVERSION).sql: $(SQL_PARTS)
 	cat $(SQL_PARTS) > $@.tmp && mv $@.tmp $@
