@@ -24,12 +24,14 @@ CREATE TABLE linecrm_internal.friend (
 	nickname         text,
 	route            text,
 	store_id         bigint,
+	origin           text NOT NULL DEFAULT 'person',
 	preferences      jsonb NOT NULL DEFAULT '{}',
 	attributes       jsonb NOT NULL DEFAULT '{}',
 	created_at       timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 85);
 COMMENT ON TABLE linecrm_internal.friend IS 'friend: one row a person and channel; status is the last known, by the time of LINE''s events';
 COMMENT ON COLUMN linecrm_internal.friend.status_at IS 'event time of what set the status; an older event changes nothing';
+COMMENT ON COLUMN linecrm_internal.friend.origin IS 'how linecrm learnt of the person: webhook, import, followers, person';
 COMMENT ON COLUMN linecrm_internal.friend.last_message_at IS 'last time the person wrote or tapped; within 7 days a push reaches also somebody who is not a friend';
 CREATE INDEX friend_channel_id_idx ON linecrm_internal.friend (channel_id, friend_id);
 

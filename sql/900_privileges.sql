@@ -27,6 +27,7 @@ CREATE VIEW linecrm_internal.profile_grant (profile, object_kind, object_name) A
 	-- friends, tags, members
 	('operator', 'function', 'import_friends'),
 	('admin',    'function', 'forget_friend'),
+	('marketer', 'function', 'set_nickname'),
 	('marketer', 'function', 'save_tag'),
 	('marketer', 'function', 'drop_tag'),
 	('marketer', 'function', 'merge_tag'),

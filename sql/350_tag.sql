@@ -1,0 +1,590 @@
+/*
+ * 350_tag.sql
+ *   Tags: saving and dropping them, putting them on friends, and the sets they make.
+ *
+ * Every change of friend_tag goes through _tag_friends and _untag (both here), which also write friend_tag_history and
+ * tag_delta. A set is shards plus visible deltas, read in ONE statement (_tag_members), and so exact in every snapshot:
+ * two changes of the same friend and tag wait for each other at the row of friend_tag, and a delta_id is drawn after
+ * those rows are locked, so the later change has the higher delta_id and is visible only if the earlier one is. Changes
+ * of different friends may be applied in any order.
+ *
+ * Locks: whoever changes friends of a tag holds _tag_lock shared until its transaction ends (no row is locked: writers
+ * of one hot tag do not meet); drop_tag and merge_tag hold it alone. Merging deltas into shards needs neither, only
+ * that no other merge of that tag runs.
+ */
+
+CREATE FUNCTION linecrm_internal._apply_delta(so_far linecrm.friendset, added boolean, members linecrm.friendset) RETURNS linecrm.friendset
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN _apply_delta.added THEN _apply_delta.so_far OPERATOR(linecrm.|) _apply_delta.members
+		ELSE _apply_delta.so_far OPERATOR(linecrm.-) _apply_delta.members END;
+END;
+COMMENT ON FUNCTION linecrm_internal._apply_delta(linecrm.friendset, boolean, linecrm.friendset) IS 'one step of _apply_deltas';
+
+CREATE AGGREGATE linecrm_internal._apply_deltas(added boolean, members linecrm.friendset) (
+	SFUNC = linecrm_internal._apply_delta,
+	STYPE = linecrm.friendset,
+	INITCOND = '{}',
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE linecrm_internal._apply_deltas(boolean, linecrm.friendset) IS 'the set after additions and removals in order; write ORDER BY delta_id';
+
+CREATE FUNCTION linecrm_internal._normal_text(given text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT lower(btrim(normalize(_normal_text.given, NFKC), E' \t\r\n'));
+END;
+COMMENT ON FUNCTION linecrm_internal._normal_text(text) IS 'a text as on_text compares it: NFKC, trimmed, lower case';
+
+/*
+ * Reading sets.
+ */
+
+CREATE FUNCTION linecrm_internal._tag_members(tag_id bigint) RETURNS linecrm.friendset
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT linecrm.friendset_union_agg(one_shard.members)
+	FROM (
+		SELECT linecrm_internal._apply_deltas(part.added, part.members ORDER BY part.delta_id) AS members
+		FROM (
+			SELECT s.shard, 0::bigint AS delta_id, true AS added, s.members
+			FROM linecrm_internal.tag_shard s WHERE s.tag_id = _tag_members.tag_id
+			UNION ALL
+			SELECT d.shard, d.delta_id, d.added, d.members
+			FROM linecrm_internal.tag_delta d WHERE d.tag_id = _tag_members.tag_id) AS part
+		GROUP BY part.shard) AS one_shard;
+END;
+COMMENT ON FUNCTION linecrm_internal._tag_members(bigint) IS 'everybody who has the tag, exactly as the caller''s snapshot sees friend_tag';
+
+CREATE FUNCTION linecrm_internal._tag_id(channel_id bigint, tag text) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	clean text := linecrm_internal._name(_tag_id.tag, 'tag');
+	found_id bigint;
+BEGIN
+	SELECT t.tag_id INTO found_id FROM linecrm_internal.tag t
+	WHERE t.channel_id = _tag_id.channel_id AND t.name = clean;
+	IF found_id IS NULL THEN
+		PERFORM linecrm_internal._unknown_name('tag', clean,
+			ARRAY(SELECT t.name FROM linecrm_internal.tag t WHERE t.channel_id = _tag_id.channel_id));
+	END IF;
+	RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._tag_id(bigint, text) IS 'the id of a tag by name, or an error with the nearest names';
+
+/* Many ids close together are quicker found by reading all friends in between than one by one. */
+CREATE FUNCTION linecrm_internal._dense(members linecrm.friendset) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT linecrm.cardinality(_dense.members) >= 1000
+		AND linecrm.last_friend(_dense.members) - linecrm.first_friend(_dense.members) < 20 * linecrm.cardinality(_dense.members);
+END;
+COMMENT ON FUNCTION linecrm_internal._dense(linecrm.friendset) IS 'are the ids of the set close together?';
+
+CREATE FUNCTION linecrm_internal._friends_in(channel_id bigint, members linecrm.friendset) RETURNS linecrm.friendset
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	-- A set that comes from a table is unpacked once, not for each friend.
+	given linecrm.friendset := _friends_in.members OPERATOR(linecrm.|) '{}'::linecrm.friendset;
+BEGIN
+	IF linecrm_internal._dense(given) THEN
+		RETURN (SELECT linecrm.friendset_agg(f.friend_id) FROM linecrm_internal.friend f
+			WHERE f.channel_id = _friends_in.channel_id
+				AND f.friend_id BETWEEN linecrm.first_friend(given) AND linecrm.last_friend(given)
+				AND given OPERATOR(linecrm.@>) f.friend_id);
+	END IF;
+	RETURN (SELECT linecrm.friendset_agg(f.friend_id) FROM linecrm_internal.friend f
+		WHERE f.channel_id = _friends_in.channel_id AND f.friend_id IN (SELECT linecrm.friend_ids(given)));
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._friends_in(bigint, linecrm.friendset) IS 'those of the ids that are friends of the channel';
+
+/*
+ * Changing who has a tag.
+ */
+
+CREATE FUNCTION linecrm_internal._tag_lock(tag_id bigint, channel_id bigint) RETURNS linecrm_internal.tag
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	tag linecrm_internal.tag;
+BEGIN
+	PERFORM linecrm_internal._people_lock(_tag_lock.channel_id);
+	PERFORM pg_advisory_xact_lock_shared(linecrm_internal._lock_key('tag', _tag_lock.tag_id));
+	IF current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
+		SELECT t.* INTO tag FROM linecrm_internal.tag t WHERE t.tag_id = _tag_lock.tag_id;
+	ELSE
+		-- An old snapshot still shows a tag that was dropped meanwhile: only its row can tell.
+		SELECT t.* INTO tag FROM linecrm_internal.tag t WHERE t.tag_id = _tag_lock.tag_id FOR KEY SHARE;
+	END IF;
+	IF tag.tag_id IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no tag with tag_id %s', _tag_lock.tag_id),
+			DETAIL = 'It was dropped or merged meanwhile.';
+	END IF;
+	RETURN tag;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._tag_lock(bigint, bigint) IS 'the tag, which cannot be dropped until the transaction ends';
+
+CREATE FUNCTION linecrm_internal._write_deltas(tag_id bigint, channel_id bigint, added boolean, members linecrm.friendset) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	INSERT INTO linecrm_internal.tag_delta (tag_id, shard, channel_id, added, members)
+	SELECT _write_deltas.tag_id, part.shard, _write_deltas.channel_id, _write_deltas.added, part.members
+	FROM linecrm.shards(_write_deltas.members) AS part;
+	-- Small changes wait for the planner's next tick; large ones would slow every reader until then.
+	IF linecrm.cardinality(_write_deltas.members) >= 1000 THEN
+		PERFORM linecrm_internal._wake('planner');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._write_deltas(bigint, bigint, boolean, linecrm.friendset) IS 'notes a change of a tag''s set, after the rows of friend_tag were written in the same transaction';
+
+CREATE FUNCTION linecrm_internal._tag_friends(tag_id bigint, members linecrm.friendset, origin text) RETURNS linecrm.friendset
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	cid bigint := (SELECT t.channel_id FROM linecrm_internal.tag t WHERE t.tag_id = _tag_friends.tag_id);
+	tag linecrm_internal.tag := linecrm_internal._tag_lock(_tag_friends.tag_id, cid);
+	expiry timestamptz := now() + tag.expires_after;
+	wanted linecrm.friendset := _tag_friends.members;
+	newly linecrm.friendset;
+	caller name := linecrm_internal._caller();
+BEGIN
+	IF coalesce(linecrm.cardinality(wanted), 0) = 0 THEN
+		RETURN '{}'::linecrm.friendset;
+	END IF;
+	IF expiry IS NOT NULL THEN
+		UPDATE linecrm_internal.friend_tag ft SET expires_at = expiry
+		WHERE ft.tag_id = _tag_friends.tag_id AND ft.expires_at IS DISTINCT FROM expiry
+			AND ft.friend_id IN (SELECT linecrm.friend_ids(wanted));
+	END IF;
+	IF linecrm.cardinality(wanted) >= 1000 THEN
+		-- Whoever has it already is left out by set algebra; below, ON CONFLICT is for races.
+		wanted := wanted OPERATOR(linecrm.-) linecrm_internal._tag_members(_tag_friends.tag_id);
+	END IF;
+	wanted := linecrm_internal._friends_in(cid, wanted);
+	WITH tagged AS (
+		INSERT INTO linecrm_internal.friend_tag AS ft (friend_id, tag_id, channel_id, origin, expires_at)
+		SELECT named.friend_id, _tag_friends.tag_id, cid, _tag_friends.origin, expiry
+		FROM linecrm.friend_ids(wanted) AS named (friend_id)
+		ON CONFLICT DO NOTHING
+		RETURNING ft.friend_id),
+	remembered AS (
+		INSERT INTO linecrm_internal.friend_tag_history (friend_id, tag_id, channel_id, added, origin, changed_by)
+		SELECT tagged.friend_id, _tag_friends.tag_id, cid, true, _tag_friends.origin, caller FROM tagged)
+	SELECT linecrm.friendset_agg(tagged.friend_id) INTO newly FROM tagged;
+	PERFORM linecrm_internal._write_deltas(_tag_friends.tag_id, cid, true, newly);
+	RETURN newly;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._tag_friends(bigint, linecrm.friendset, text) IS 'puts a tag on friends and returns those who had it not; ids that are no friend of the tag''s channel are ignored. Who has it already keeps it for expires_after from now';
+
+CREATE FUNCTION linecrm_internal._untag_friends(tag_id bigint, members linecrm.friendset, origin text) RETURNS linecrm.friendset
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	cid bigint := (SELECT t.channel_id FROM linecrm_internal.tag t WHERE t.tag_id = _untag_friends.tag_id);
+	tag linecrm_internal.tag := linecrm_internal._tag_lock(_untag_friends.tag_id, cid);
+	given linecrm.friendset := _untag_friends.members;
+	gone linecrm.friendset;
+	caller name := linecrm_internal._caller();
+BEGIN
+	IF coalesce(linecrm.cardinality(given), 0) = 0 THEN
+		RETURN '{}'::linecrm.friendset;
+	END IF;
+	IF linecrm.cardinality(given) >= 1000 THEN
+		given := given OPERATOR(linecrm.&) linecrm_internal._tag_members(_untag_friends.tag_id);
+	END IF;
+	IF linecrm_internal._dense(given) THEN
+		WITH untagged AS (
+			DELETE FROM linecrm_internal.friend_tag ft
+			WHERE ft.tag_id = _untag_friends.tag_id
+				AND ft.friend_id BETWEEN linecrm.first_friend(given) AND linecrm.last_friend(given)
+				AND given OPERATOR(linecrm.@>) ft.friend_id
+			RETURNING ft.friend_id),
+		remembered AS (
+			INSERT INTO linecrm_internal.friend_tag_history (friend_id, tag_id, channel_id, added, origin, changed_by)
+			SELECT untagged.friend_id, _untag_friends.tag_id, cid, false, _untag_friends.origin, caller FROM untagged)
+		SELECT linecrm.friendset_agg(untagged.friend_id) INTO gone FROM untagged;
+	ELSE
+		WITH untagged AS (
+			DELETE FROM linecrm_internal.friend_tag ft
+			WHERE ft.tag_id = _untag_friends.tag_id
+				AND ft.friend_id IN (SELECT linecrm.friend_ids(given))
+			RETURNING ft.friend_id),
+		remembered AS (
+			INSERT INTO linecrm_internal.friend_tag_history (friend_id, tag_id, channel_id, added, origin, changed_by)
+			SELECT untagged.friend_id, _untag_friends.tag_id, cid, false, _untag_friends.origin, caller FROM untagged)
+		SELECT linecrm.friendset_agg(untagged.friend_id) INTO gone FROM untagged;
+	END IF;
+	PERFORM linecrm_internal._write_deltas(_untag_friends.tag_id, cid, false, gone);
+	RETURN gone;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._untag_friends(bigint, linecrm.friendset, text) IS 'takes a tag from friends and returns those who had it';
+
+/* All tags of one friend; the person is being forgotten, so history goes too. */
+CREATE FUNCTION linecrm_internal._forget_tags(friend_id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	WITH untagged AS (
+		DELETE FROM linecrm_internal.friend_tag ft WHERE ft.friend_id = _forget_tags.friend_id
+		RETURNING ft.tag_id, ft.channel_id, ft.friend_id)
+	INSERT INTO linecrm_internal.tag_delta (tag_id, shard, channel_id, added, members)
+	SELECT u.tag_id, (u.friend_id >> 16)::integer, u.channel_id, false, linecrm.friendset_agg(u.friend_id)
+	FROM untagged u GROUP BY u.tag_id, u.channel_id, u.friend_id >> 16;
+	DELETE FROM linecrm_internal.friend_tag_history h WHERE h.friend_id = _forget_tags.friend_id;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._forget_tags(bigint) IS 'takes every tag and the history of tags from a friend who is being forgotten';
+
+/* An expired tag counts until it is removed here: that way a set needs no clock to be exact. */
+CREATE FUNCTION linecrm_internal._expire_tags(at_most integer) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	expired bigint;
+BEGIN
+	WITH untagged AS (
+		DELETE FROM linecrm_internal.friend_tag ft
+		WHERE ft.expires_at <= statement_timestamp() AND (ft.friend_id, ft.tag_id) IN (
+			SELECT due.friend_id, due.tag_id FROM linecrm_internal.friend_tag due
+			WHERE due.expires_at <= statement_timestamp() ORDER BY due.expires_at LIMIT _expire_tags.at_most)
+		RETURNING ft.tag_id, ft.channel_id, ft.friend_id),
+	remembered AS (
+		INSERT INTO linecrm_internal.friend_tag_history (friend_id, tag_id, channel_id, added, origin, changed_by)
+		SELECT u.friend_id, u.tag_id, u.channel_id, false, 'expired', linecrm_internal._caller() FROM untagged u),
+	changed AS (
+		SELECT u.tag_id, (u.friend_id >> 16)::integer AS shard, u.channel_id, linecrm.friendset_agg(u.friend_id) AS members
+		FROM untagged u GROUP BY u.tag_id, u.channel_id, u.friend_id >> 16),
+	noted AS (
+		INSERT INTO linecrm_internal.tag_delta (tag_id, shard, channel_id, added, members)
+		SELECT c.tag_id, c.shard, c.channel_id, false, c.members FROM changed c)
+	SELECT count(*) INTO expired FROM untagged;
+	RETURN expired;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._expire_tags(integer) IS 'removes tags whose time is over, at most so many in a turn; returns how many';
+
+CREATE FUNCTION linecrm_internal._merge_deltas(tag_id bigint, up_to bigint) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	merged bigint;
+BEGIN
+	IF NOT pg_try_advisory_xact_lock(linecrm_internal._lock_key('tag merge', _merge_deltas.tag_id)) THEN
+		RETURN 0;
+	END IF;
+	WITH taken AS (
+		DELETE FROM linecrm_internal.tag_delta d
+		WHERE d.tag_id = _merge_deltas.tag_id AND d.delta_id <= _merge_deltas.up_to
+		RETURNING d.delta_id, d.shard, d.channel_id, d.added, d.members),
+	part AS (
+		SELECT s.shard, s.channel_id, 0::bigint AS delta_id, true AS added, s.members
+		FROM linecrm_internal.tag_shard s
+		WHERE s.tag_id = _merge_deltas.tag_id AND s.shard IN (SELECT t.shard FROM taken t)
+		UNION ALL
+		SELECT t.shard, t.channel_id, t.delta_id, t.added, t.members FROM taken t),
+	written AS (
+		INSERT INTO linecrm_internal.tag_shard AS s (tag_id, shard, channel_id, members)
+		SELECT _merge_deltas.tag_id, p.shard, min(p.channel_id),
+			linecrm_internal._apply_deltas(p.added, p.members ORDER BY p.delta_id)
+		FROM part p GROUP BY p.shard
+		ON CONFLICT (tag_id, shard) DO UPDATE SET members = excluded.members)
+	SELECT count(*) INTO merged FROM taken;
+	DELETE FROM linecrm_internal.tag_shard s
+	WHERE s.tag_id = _merge_deltas.tag_id AND linecrm.cardinality(s.members) = 0;
+	RETURN merged;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._merge_deltas(bigint, bigint) IS 'moves the visible deltas of a tag, up to an id, into its shards; returns how many, 0 when another session is at it';
+
+CREATE FUNCTION linecrm_internal._merge_tags_turn() RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done integer := linecrm_internal._expire_tags(10000);
+	part record;
+BEGIN
+	FOR part IN
+		SELECT oldest.tag_id, max(oldest.delta_id) AS up_to
+		FROM (SELECT d.tag_id, d.delta_id FROM linecrm_internal.tag_delta d ORDER BY d.delta_id LIMIT 10000) AS oldest
+		GROUP BY oldest.tag_id ORDER BY oldest.tag_id
+	LOOP
+		done := done + linecrm_internal._merge_deltas(part.tag_id, part.up_to);
+	END LOOP;
+	RETURN done;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._merge_tags_turn() IS 'one turn of the planner: removes expired tags and merges the oldest deltas; returns how much it did, 0 when there is nothing left';
+
+/*
+ * Tags by name.
+ */
+
+CREATE FUNCTION linecrm.save_tag(name text, group_name text DEFAULT NULL, note text DEFAULT NULL, expires_after interval DEFAULT NULL,
+	on_follow boolean DEFAULT NULL, on_text text[] DEFAULT NULL, on_postback text[] DEFAULT NULL, channel text DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'linecrm_call_inner';
+COMMENT ON FUNCTION linecrm.save_tag(text, text, text, interval, boolean, text[], text[], text) IS 'creates a tag or changes it; what is not given stays as it is ('''', ''0'' and ''{}'' remove it). on_follow, on_text and on_postback add it by themselves; a trailing % in on_postback matches any rest. Returns its tag_id';
+
+CREATE FUNCTION linecrm_internal.save_tag(name text, group_name text, note text, expires_after interval,
+	on_follow boolean, on_text text[], on_postback text[], channel text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	cid bigint := linecrm_internal._channel_id(save_tag.channel);
+	clean text := linecrm_internal._name(save_tag.name, 'tag');
+	created bigint;
+	earlier linecrm_internal.tag;
+	saved linecrm_internal.tag;
+BEGIN
+	IF save_tag.expires_after < interval '0' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('a tag cannot expire after %s', save_tag.expires_after),
+			HINT = 'expires_after => ''30 days'' lets it expire, ''0'' keeps it for good';
+	END IF;
+	INSERT INTO linecrm_internal.tag AS t (channel_id, name, created_by)
+	VALUES (cid, clean, linecrm_internal._caller())
+	ON CONFLICT (channel_id, name) DO NOTHING
+	RETURNING t.tag_id INTO created;
+	SELECT t.* INTO STRICT earlier FROM linecrm_internal.tag t
+	WHERE t.channel_id = cid AND t.name = clean FOR NO KEY UPDATE;
+
+	saved := earlier;
+	saved.group_name := CASE WHEN save_tag.group_name IS NULL THEN earlier.group_name
+		ELSE nullif(btrim(normalize(save_tag.group_name, NFKC)), '') END;
+	saved.note := CASE WHEN save_tag.note IS NULL THEN earlier.note ELSE nullif(btrim(save_tag.note), '') END;
+	saved.expires_after := CASE WHEN save_tag.expires_after IS NULL THEN earlier.expires_after
+		ELSE nullif(save_tag.expires_after, interval '0') END;
+	saved.on_follow := coalesce(save_tag.on_follow, earlier.on_follow);
+	saved.on_text := CASE WHEN save_tag.on_text IS NULL THEN earlier.on_text
+		ELSE ARRAY(SELECT DISTINCT linecrm_internal._normal_text(x) FROM unnest(save_tag.on_text) AS x
+			WHERE linecrm_internal._normal_text(x) <> '' ORDER BY 1) END;
+	saved.on_postback := CASE WHEN save_tag.on_postback IS NULL THEN earlier.on_postback
+		ELSE ARRAY(SELECT DISTINCT x FROM unnest(save_tag.on_postback) AS x WHERE x <> '' ORDER BY 1) END;
+
+	IF created IS NULL AND saved IS NOT DISTINCT FROM earlier THEN
+		PERFORM linecrm_internal._notice(format('tag "%s" is already like that: nothing changed', clean),
+			format('タグ「%s」はすでに同じ内容です。何も変わりません', clean));
+		RETURN earlier.tag_id;
+	END IF;
+	UPDATE linecrm_internal.tag t SET group_name = saved.group_name, note = saved.note, expires_after = saved.expires_after,
+		on_follow = saved.on_follow, on_text = saved.on_text, on_postback = saved.on_postback
+	WHERE t.tag_id = earlier.tag_id;
+	PERFORM linecrm_internal._audit('save_tag', cid, clean, NULL, to_jsonb(saved));
+	RETURN earlier.tag_id;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal.save_tag(text, text, text, interval, boolean, text[], text[], text) IS 'inner side of linecrm.save_tag';
+
+CREATE FUNCTION linecrm_internal._tag_users(channel_id bigint, tag text) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	-- A query uses a tag when one of its literals is the name, or an expression with the name in it.
+	RETURN ARRAY(
+		SELECT s.name FROM linecrm_internal.segment s
+		WHERE s.channel_id = _tag_users.channel_id AND s.query ~* 'tag'
+			AND EXISTS (
+				SELECT FROM regexp_matches(normalize(s.query, NFKC), '''((?:[^'']|'''')*)''', 'g') AS literal (part)
+				WHERE part[1] = replace(_tag_users.tag, '''', '''''')
+					OR position('"' || replace(_tag_users.tag, '"', '""') || '"' IN part[1]) > 0
+					OR _tag_users.tag = ANY (regexp_split_to_array(part[1], '[\s&|!()"]+')))
+		ORDER BY s.name);
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._tag_users(bigint, text) IS 'names of the segments whose query speaks of the tag';
+
+/* The tag, which nobody else can put on friends any more; refused while a segment speaks of it. */
+CREATE FUNCTION linecrm_internal._tag_to_drop(channel_id bigint, tag text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	tid bigint := linecrm_internal._tag_id(_tag_to_drop.channel_id, _tag_to_drop.tag);
+	used_by text[] := linecrm_internal._tag_users(_tag_to_drop.channel_id, linecrm_internal._name(_tag_to_drop.tag, 'tag'));
+BEGIN
+	IF used_by <> '{}' THEN
+		RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+			MESSAGE = format('tag "%s" is used', linecrm_internal._name(_tag_to_drop.tag, 'tag')),
+			DETAIL = (SELECT 'Segments that speak of it: ' || string_agg(format('"%s"', s), ', ') || '.' FROM unnest(used_by) AS s),
+			HINT = 'change those with linecrm.save_segment(...) or drop them with linecrm.drop_segment(...) first';
+	END IF;
+	PERFORM linecrm_internal._require_fresh_snapshot('drop_tag and merge_tag');
+	PERFORM pg_advisory_xact_lock(linecrm_internal._lock_key('tag', tid));
+	PERFORM pg_advisory_xact_lock(linecrm_internal._lock_key('tag merge', tid));
+	PERFORM FROM linecrm_internal.tag t WHERE t.tag_id = tid FOR UPDATE;
+	RETURN linecrm_internal._tag_id(_tag_to_drop.channel_id, _tag_to_drop.tag);
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._tag_to_drop(bigint, text) IS 'locks a tag for being dropped';
+
+CREATE FUNCTION linecrm_internal._drop_tag(tag_id bigint) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	had bigint;
+BEGIN
+	WITH gone AS (DELETE FROM linecrm_internal.friend_tag ft WHERE ft.tag_id = _drop_tag.tag_id RETURNING ft.friend_id)
+	SELECT count(*) INTO had FROM gone;
+	DELETE FROM linecrm_internal.tag_delta d WHERE d.tag_id = _drop_tag.tag_id;
+	DELETE FROM linecrm_internal.tag_shard s WHERE s.tag_id = _drop_tag.tag_id;
+	DELETE FROM linecrm_internal.tag t WHERE t.tag_id = _drop_tag.tag_id;
+	RETURN had;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._drop_tag(bigint) IS 'removes a locked tag and says how many friends had it; history keeps its tag_id, the audit trail its name';
+
+CREATE FUNCTION linecrm.drop_tag(name text, channel text DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'linecrm_call_inner';
+COMMENT ON FUNCTION linecrm.drop_tag(text, text) IS 'removes a tag from everybody and for good; refused while a segment speaks of it. Returns how many friends had it';
+
+CREATE FUNCTION linecrm_internal.drop_tag(name text, channel text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	cid bigint := linecrm_internal._channel_id(drop_tag.channel);
+	tid bigint := linecrm_internal._tag_to_drop(cid, drop_tag.name);
+	had bigint := linecrm_internal._drop_tag(tid);
+BEGIN
+	PERFORM linecrm_internal._audit('drop_tag', cid, linecrm_internal._name(drop_tag.name, 'tag'), had, jsonb_build_object('tag_id', tid));
+	RETURN had;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal.drop_tag(text, text) IS 'inner side of linecrm.drop_tag';
+
+CREATE FUNCTION linecrm.merge_tag(tag text, into_tag text, channel text DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'linecrm_call_inner';
+COMMENT ON FUNCTION linecrm.merge_tag(text, text, text) IS 'gives into_tag to everybody who has tag and removes tag. Returns how many friends have into_tag newly';
+
+CREATE FUNCTION linecrm_internal.merge_tag(tag text, into_tag text, channel text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	cid bigint := linecrm_internal._channel_id(merge_tag.channel);
+	target bigint := linecrm_internal._tag_id(cid, merge_tag.into_tag);
+	source bigint := linecrm_internal._tag_id(cid, merge_tag.tag);
+	newly bigint;
+	had bigint;
+BEGIN
+	IF source = target THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('tag "%s" cannot be merged into itself', linecrm_internal._name(merge_tag.tag, 'tag'));
+	END IF;
+	source := linecrm_internal._tag_to_drop(cid, merge_tag.tag);
+	newly := linecrm.cardinality(linecrm_internal._tag_friends(target, linecrm_internal._tag_members(source), 'merge'));
+	had := linecrm_internal._drop_tag(source);
+	PERFORM linecrm_internal._audit('merge_tag', cid, linecrm_internal._name(merge_tag.tag, 'tag'), had,
+		jsonb_build_object('tag_id', source, 'into_tag', linecrm_internal._name(merge_tag.into_tag, 'tag'), 'newly', newly));
+	RETURN newly;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal.merge_tag(text, text, text) IS 'inner side of linecrm.merge_tag';
+
+CREATE FUNCTION linecrm.add_tag(friend_id bigint, tag text) RETURNS boolean
+LANGUAGE c AS 'MODULE_PATHNAME', 'linecrm_call_inner';
+COMMENT ON FUNCTION linecrm.add_tag(bigint, text) IS 'puts a tag on a friend; false when the friend had it already';
+
+CREATE FUNCTION linecrm_internal.add_tag(friend_id bigint, tag text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	cid bigint := linecrm_internal._friend_channel(add_tag.friend_id);
+BEGIN
+	RETURN linecrm.cardinality(linecrm_internal._tag_friends(linecrm_internal._tag_id(cid, add_tag.tag),
+		linecrm.friendset(ARRAY[add_tag.friend_id]), 'person')) > 0;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal.add_tag(bigint, text) IS 'inner side of linecrm.add_tag';
+
+CREATE FUNCTION linecrm.remove_tag(friend_id bigint, tag text) RETURNS boolean
+LANGUAGE c AS 'MODULE_PATHNAME', 'linecrm_call_inner';
+COMMENT ON FUNCTION linecrm.remove_tag(bigint, text) IS 'takes a tag from a friend; false when the friend did not have it';
+
+CREATE FUNCTION linecrm_internal.remove_tag(friend_id bigint, tag text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	cid bigint := linecrm_internal._friend_channel(remove_tag.friend_id);
+BEGIN
+	RETURN linecrm.cardinality(linecrm_internal._untag_friends(linecrm_internal._tag_id(cid, remove_tag.tag),
+		linecrm.friendset(ARRAY[remove_tag.friend_id]), 'person')) > 0;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal.remove_tag(bigint, text) IS 'inner side of linecrm.remove_tag';
+
+CREATE FUNCTION linecrm_internal._require_friends(friends linecrm.friendset, what text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF _require_friends.friends IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+			MESSAGE = format('%s needs a set of friends, this one is NULL', what),
+			HINT = 'linecrm.friendset_agg(friend_id) over no rows is the empty set, which is nobody';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._require_friends(linecrm.friendset, text) IS 'an error for NULL, which is neither nobody nor everybody';
+
+CREATE FUNCTION linecrm.tag_friends(friends linecrm.friendset, tag text, channel text DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'linecrm_call_inner';
+COMMENT ON FUNCTION linecrm.tag_friends(linecrm.friendset, text, text) IS 'puts a tag on all friends of a set; returns how many had it not';
+
+CREATE FUNCTION linecrm_internal.tag_friends(friends linecrm.friendset, tag text, channel text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	cid bigint := linecrm_internal._channel_id(tag_friends.channel);
+	tid bigint := linecrm_internal._tag_id(cid, tag_friends.tag);
+	newly bigint;
+	ignored bigint;
+BEGIN
+	PERFORM linecrm_internal._require_friends(tag_friends.friends, 'tag_friends');
+	newly := linecrm.cardinality(linecrm_internal._tag_friends(tid, tag_friends.friends, 'person'));
+	IF newly < linecrm.cardinality(tag_friends.friends) THEN
+		ignored := linecrm.cardinality(tag_friends.friends OPERATOR(linecrm.-) linecrm_internal._tag_members(tid));
+		IF ignored > 0 THEN
+			PERFORM linecrm_internal._notice(format('%s of the ids are no friends of this channel and were ignored', ignored),
+				format('%s 件はこのチャネルの友だちではないため無視しました', ignored));
+		END IF;
+	END IF;
+	PERFORM linecrm_internal._audit('tag_friends', cid, linecrm_internal._name(tag_friends.tag, 'tag'), newly, NULL);
+	RETURN newly;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal.tag_friends(linecrm.friendset, text, text) IS 'inner side of linecrm.tag_friends';
+
+CREATE FUNCTION linecrm.untag_friends(friends linecrm.friendset, tag text, channel text DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'linecrm_call_inner';
+COMMENT ON FUNCTION linecrm.untag_friends(linecrm.friendset, text, text) IS 'takes a tag from all friends of a set; returns how many had it';
+
+CREATE FUNCTION linecrm_internal.untag_friends(friends linecrm.friendset, tag text, channel text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	cid bigint := linecrm_internal._channel_id(untag_friends.channel);
+	tid bigint := linecrm_internal._tag_id(cid, untag_friends.tag);
+	gone bigint;
+BEGIN
+	PERFORM linecrm_internal._require_friends(untag_friends.friends, 'untag_friends');
+	gone := linecrm.cardinality(linecrm_internal._untag_friends(tid, untag_friends.friends, 'person'));
+	PERFORM linecrm_internal._audit('untag_friends', cid, linecrm_internal._name(untag_friends.tag, 'tag'), gone, NULL);
+	RETURN gone;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal.untag_friends(linecrm.friendset, text, text) IS 'inner side of linecrm.untag_friends';
