@@ -55,7 +55,7 @@ test:
 	@test/run
 
 demo:
-	@demo/run
+	@KEEP=$(KEEP) demo/run
 
 bench:
 	@bench/run
