@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "crm/fence.h"
 #include "fmgr.h"
 #include "guc.h"
 #include "miscadmin.h"
@@ -34,6 +35,7 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	fence_init();
 	guc_init();
 	shmem_init();
 	wake_init();
