@@ -16,6 +16,7 @@ CREATE VIEW linecrm_internal.profile_grant (profile, object_kind, object_name) A
 	('admin',    'function', 'grant_access'),
 	('admin',    'function', 'revoke_access'),
 	('admin',    'function', 'save_channel'),
+	('admin',    'function', 'drop_channel'),
 	('admin',    'function', 'set_credential'),
 	('operator', 'function', 'hold_channel'),
 	('operator', 'function', 'resume_channel'),
