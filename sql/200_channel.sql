@@ -28,7 +28,7 @@ CREATE TABLE linecrm_internal.channel (
 	held_by          name,
 	held_at          timestamptz,
 	credential_version bigint NOT NULL DEFAULT 0,
-	credential_at    jsonb NOT NULL DEFAULT '{}',
+	credential_times    jsonb NOT NULL DEFAULT '{}',
 	attributes       jsonb NOT NULL DEFAULT '{}',
 	created_at       timestamptz NOT NULL DEFAULT now(),
 	created_by       name NOT NULL
@@ -37,7 +37,7 @@ COMMENT ON TABLE linecrm_internal.channel IS 'config: one row a Messaging API ch
 COMMENT ON COLUMN linecrm_internal.channel.provider IS 'channels of one provider see the same person under the same user id';
 COMMENT ON COLUMN linecrm_internal.channel.bot_user_id IS 'the destination of webhooks; learnt from the first verified one or from bot info';
 COMMENT ON COLUMN linecrm_internal.channel.credential_version IS 'drawn from credential_version_seq by each set_credential, so that processes drop what they keep; never the same twice, not even after a rollback';
-COMMENT ON COLUMN linecrm_internal.channel.credential_at IS 'kind -> when it was set, so that nobody who may see the channel needs the table of secrets';
+COMMENT ON COLUMN linecrm_internal.channel.credential_times IS 'kind -> when it was set, so that nobody who may see the channel needs the table of secrets';
 
 CREATE SEQUENCE linecrm_internal.credential_version_seq;
 

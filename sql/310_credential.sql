@@ -145,7 +145,7 @@ BEGIN
 	-- A new token ends what the lack of one held; a person's hold and the monthly limit stay.
 	UPDATE linecrm_internal.channel AS c
 	SET credential_version = nextval('linecrm_internal.credential_version_seq'),
-		credential_at = c.credential_at || jsonb_build_object(_store_credential.kind, now()),
+		credential_times = c.credential_times || jsonb_build_object(_store_credential.kind, now()),
 		held_reason = CASE WHEN ends.hold THEN NULL ELSE c.held_reason END,
 		held_detail = CASE WHEN ends.hold THEN NULL ELSE c.held_detail END,
 		held_by = CASE WHEN ends.hold THEN NULL ELSE c.held_by END,
@@ -228,9 +228,9 @@ COMMENT ON FUNCTION linecrm_internal.resume_channel(text) IS 'inner function of 
 CREATE VIEW linecrm.channel WITH (security_invoker = true) AS
 SELECT c.channel_id, c.name, c.provider, c.line_channel_id, c.basic_id, c.display_name, c.bot_user_id::text AS user_id,
 	c.time_zone, c.plan, c.note, c.held_reason, c.held_detail, c.held_by::text AS held_by, c.held_at,
-	(c.credential_at ->> 'channel_secret')::timestamptz AS channel_secret_at,
-	(c.credential_at ->> 'access_token')::timestamptz AS access_token_at,
-	(c.credential_at ->> 'login_channel_secret')::timestamptz AS login_channel_secret_at,
+	(c.credential_times ->> 'channel_secret')::timestamptz AS channel_secret_at,
+	(c.credential_times ->> 'access_token')::timestamptz AS access_token_at,
+	(c.credential_times ->> 'login_channel_secret')::timestamptz AS login_channel_secret_at,
 	c.created_at, c.created_by::text AS created_by
 FROM linecrm_internal.channel c;
 COMMENT ON VIEW linecrm.channel IS 'channels: their LINE account (user_id is the destination of its webhooks), why they are held, and which secrets are set since when, never the secrets';
