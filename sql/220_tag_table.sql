@@ -45,7 +45,7 @@ CREATE TABLE linecrm_internal.friend_tag_history (
 	added        boolean NOT NULL,
 	origin       text NOT NULL,
 	changed_at   timestamptz NOT NULL DEFAULT now(),
-	changed_by   name NOT NULL,
+	changed_by   text NOT NULL,
 	PRIMARY KEY (friend_id, history_id)
 );
 COMMENT ON TABLE linecrm_internal.friend_tag_history IS 'friend: every tag added and removed, for good';

@@ -131,20 +131,36 @@ END
 $$;
 COMMENT ON FUNCTION linecrm_internal._tag_lock(bigint, bigint) IS 'the tag, which cannot be dropped until the transaction ends';
 
-CREATE FUNCTION linecrm_internal._write_deltas(tag_id bigint, channel_id bigint, added boolean, members linecrm.friendset) RETURNS void
+/*
+ * Runs after the rows of friend_tag were written, in the same transaction, so that the delta_id drawn here is later than
+ * that of any earlier change of the same friends.
+ */
+CREATE FUNCTION linecrm_internal._note_tags(tag_id bigint, channel_id bigint, added boolean, members linecrm.friendset, origin text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+DECLARE
+	-- One number for all: a friend is in the set once, and (friend_id, history_id) is unique.
+	history bigint;
 BEGIN
+	IF linecrm.cardinality(_note_tags.members) = 0 THEN
+		RETURN;
+	END IF;
+	history := nextval('linecrm_internal.friend_tag_history_id_seq');
+	INSERT INTO linecrm_internal.friend_tag_history (friend_id, history_id, tag_id, channel_id, added, origin, changed_by)
+	SELECT changed.friend_id, history, _note_tags.tag_id, _note_tags.channel_id, _note_tags.added, _note_tags.origin, by_whom.role_name
+	FROM linecrm.friend_ids(_note_tags.members) AS changed (friend_id), linecrm_internal._caller() AS by_whom (role_name);
+
 	INSERT INTO linecrm_internal.tag_delta (tag_id, shard, channel_id, added, members)
-	SELECT _write_deltas.tag_id, part.shard, _write_deltas.channel_id, _write_deltas.added, part.members
-	FROM linecrm.shards(_write_deltas.members) AS part;
+	SELECT _note_tags.tag_id, part.shard, _note_tags.channel_id, _note_tags.added, part.members
+	FROM linecrm.shards(_note_tags.members) AS part;
 	-- Small changes wait for the planner's next tick; large ones would slow every reader until then.
-	IF linecrm.cardinality(_write_deltas.members) >= 1000 THEN
+	IF linecrm.cardinality(_note_tags.members) >= 1000 THEN
 		PERFORM linecrm_internal._wake('planner');
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION linecrm_internal._write_deltas(bigint, bigint, boolean, linecrm.friendset) IS 'notes a change of a tag''s set, after the rows of friend_tag were written in the same transaction';
+COMMENT ON FUNCTION linecrm_internal._note_tags(bigint, bigint, boolean, linecrm.friendset, text) IS 'history and delta of a change of a tag, after its rows of friend_tag were written';
 
 CREATE FUNCTION linecrm_internal._tag_friends(tag_id bigint, members linecrm.friendset, origin text) RETURNS linecrm.friendset
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -156,7 +172,6 @@ DECLARE
 	expiry timestamptz := now() + tag.expires_after;
 	wanted linecrm.friendset := _tag_friends.members;
 	newly linecrm.friendset;
-	caller name := linecrm_internal._caller();
 BEGIN
 	IF coalesce(linecrm.cardinality(wanted), 0) = 0 THEN
 		RETURN '{}'::linecrm.friendset;
@@ -176,12 +191,9 @@ BEGIN
 		SELECT named.friend_id, _tag_friends.tag_id, cid, _tag_friends.origin, expiry
 		FROM linecrm.friend_ids(wanted) AS named (friend_id)
 		ON CONFLICT DO NOTHING
-		RETURNING ft.friend_id),
-	remembered AS (
-		INSERT INTO linecrm_internal.friend_tag_history (friend_id, tag_id, channel_id, added, origin, changed_by)
-		SELECT tagged.friend_id, _tag_friends.tag_id, cid, true, _tag_friends.origin, caller FROM tagged)
+		RETURNING ft.friend_id)
 	SELECT linecrm.friendset_agg(tagged.friend_id) INTO newly FROM tagged;
-	PERFORM linecrm_internal._write_deltas(_tag_friends.tag_id, cid, true, newly);
+	PERFORM linecrm_internal._note_tags(_tag_friends.tag_id, cid, true, newly, _tag_friends.origin);
 	RETURN newly;
 END
 $$;
@@ -196,7 +208,6 @@ DECLARE
 	tag linecrm_internal.tag := linecrm_internal._tag_lock(_untag_friends.tag_id, cid);
 	given linecrm.friendset := _untag_friends.members;
 	gone linecrm.friendset;
-	caller name := linecrm_internal._caller();
 BEGIN
 	IF coalesce(linecrm.cardinality(given), 0) = 0 THEN
 		RETURN '{}'::linecrm.friendset;
@@ -210,23 +221,17 @@ BEGIN
 			WHERE ft.tag_id = _untag_friends.tag_id
 				AND ft.friend_id BETWEEN linecrm.first_friend(given) AND linecrm.last_friend(given)
 				AND given OPERATOR(linecrm.@>) ft.friend_id
-			RETURNING ft.friend_id),
-		remembered AS (
-			INSERT INTO linecrm_internal.friend_tag_history (friend_id, tag_id, channel_id, added, origin, changed_by)
-			SELECT untagged.friend_id, _untag_friends.tag_id, cid, false, _untag_friends.origin, caller FROM untagged)
+			RETURNING ft.friend_id)
 		SELECT linecrm.friendset_agg(untagged.friend_id) INTO gone FROM untagged;
 	ELSE
 		WITH untagged AS (
 			DELETE FROM linecrm_internal.friend_tag ft
 			WHERE ft.tag_id = _untag_friends.tag_id
 				AND ft.friend_id IN (SELECT linecrm.friend_ids(given))
-			RETURNING ft.friend_id),
-		remembered AS (
-			INSERT INTO linecrm_internal.friend_tag_history (friend_id, tag_id, channel_id, added, origin, changed_by)
-			SELECT untagged.friend_id, _untag_friends.tag_id, cid, false, _untag_friends.origin, caller FROM untagged)
+			RETURNING ft.friend_id)
 		SELECT linecrm.friendset_agg(untagged.friend_id) INTO gone FROM untagged;
 	END IF;
-	PERFORM linecrm_internal._write_deltas(_untag_friends.tag_id, cid, false, gone);
+	PERFORM linecrm_internal._note_tags(_untag_friends.tag_id, cid, false, gone, _untag_friends.origin);
 	RETURN gone;
 END
 $$;
@@ -255,24 +260,22 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	expired bigint;
+	expired integer := 0;
+	part record;
 BEGIN
-	WITH untagged AS (
-		DELETE FROM linecrm_internal.friend_tag ft
-		WHERE ft.expires_at <= statement_timestamp() AND (ft.friend_id, ft.tag_id) IN (
-			SELECT due.friend_id, due.tag_id FROM linecrm_internal.friend_tag due
-			WHERE due.expires_at <= statement_timestamp() ORDER BY due.expires_at LIMIT _expire_tags.at_most)
-		RETURNING ft.tag_id, ft.channel_id, ft.friend_id),
-	remembered AS (
-		INSERT INTO linecrm_internal.friend_tag_history (friend_id, tag_id, channel_id, added, origin, changed_by)
-		SELECT u.friend_id, u.tag_id, u.channel_id, false, 'expired', linecrm_internal._caller() FROM untagged u),
-	changed AS (
-		SELECT u.tag_id, (u.friend_id >> 16)::integer AS shard, u.channel_id, linecrm.friendset_agg(u.friend_id) AS members
-		FROM untagged u GROUP BY u.tag_id, u.channel_id, u.friend_id >> 16),
-	noted AS (
-		INSERT INTO linecrm_internal.tag_delta (tag_id, shard, channel_id, added, members)
-		SELECT c.tag_id, c.shard, c.channel_id, false, c.members FROM changed c)
-	SELECT count(*) INTO expired FROM untagged;
+	FOR part IN
+		WITH untagged AS (
+			DELETE FROM linecrm_internal.friend_tag ft
+			WHERE ft.expires_at <= statement_timestamp() AND (ft.friend_id, ft.tag_id) IN (
+				SELECT due.friend_id, due.tag_id FROM linecrm_internal.friend_tag due
+				WHERE due.expires_at <= statement_timestamp() ORDER BY due.expires_at LIMIT _expire_tags.at_most)
+			RETURNING ft.tag_id, ft.channel_id, ft.friend_id)
+		SELECT u.tag_id, u.channel_id, linecrm.friendset_agg(u.friend_id) AS members
+		FROM untagged u GROUP BY u.tag_id, u.channel_id
+	LOOP
+		PERFORM linecrm_internal._note_tags(part.tag_id, part.channel_id, false, part.members, 'expired');
+		expired := expired + linecrm.cardinality(part.members);
+	END LOOP;
 	RETURN expired;
 END
 $$;
