@@ -2,8 +2,9 @@
  * 100_line_user_id.sql
  *   The type line_user_id: 16 bytes, text form U and 32 lower-case hex digits.
  *
- *   Comparison and hashing are uuid's own functions declared over this type, which has the same layout; LEAKPROOF lets
- *   indexes be used under row-level security.
+ *   Comparison and hashing are those of uuid, written again in C: a function of language "internal" under another name
+ *   is looked up in the list of all built-in names at each start of an index scan, and a million ON CONFLICTs took
+ *   7.0 s instead of 2.7. LEAKPROOF lets indexes be used under row-level security.
  */
 CREATE TYPE linecrm.line_user_id;
 
@@ -27,25 +28,25 @@ CREATE TYPE linecrm.line_user_id (
 COMMENT ON TYPE linecrm.line_user_id IS 'the id of a LINE user, U and 32 lower-case hexadecimal digits, kept in 16 bytes';
 
 CREATE FUNCTION linecrm_internal._line_user_id_eq(linecrm.line_user_id, linecrm.line_user_id) RETURNS boolean
-	LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'uuid_eq';
+	LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_line_user_id_eq';
 CREATE FUNCTION linecrm_internal._line_user_id_ne(linecrm.line_user_id, linecrm.line_user_id) RETURNS boolean
-	LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'uuid_ne';
+	LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_line_user_id_ne';
 CREATE FUNCTION linecrm_internal._line_user_id_lt(linecrm.line_user_id, linecrm.line_user_id) RETURNS boolean
-	LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'uuid_lt';
+	LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_line_user_id_lt';
 CREATE FUNCTION linecrm_internal._line_user_id_le(linecrm.line_user_id, linecrm.line_user_id) RETURNS boolean
-	LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'uuid_le';
+	LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_line_user_id_le';
 CREATE FUNCTION linecrm_internal._line_user_id_gt(linecrm.line_user_id, linecrm.line_user_id) RETURNS boolean
-	LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'uuid_gt';
+	LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_line_user_id_gt';
 CREATE FUNCTION linecrm_internal._line_user_id_ge(linecrm.line_user_id, linecrm.line_user_id) RETURNS boolean
-	LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'uuid_ge';
+	LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_line_user_id_ge';
 CREATE FUNCTION linecrm_internal._line_user_id_cmp(linecrm.line_user_id, linecrm.line_user_id) RETURNS integer
-	LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'uuid_cmp';
+	LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_line_user_id_cmp';
 CREATE FUNCTION linecrm_internal._line_user_id_sortsupport(internal) RETURNS void
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'uuid_sortsupport';
 CREATE FUNCTION linecrm_internal._line_user_id_hash(linecrm.line_user_id) RETURNS integer
-	LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'uuid_hash';
+	LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_line_user_id_hash';
 CREATE FUNCTION linecrm_internal._line_user_id_hash_extended(linecrm.line_user_id, bigint) RETURNS bigint
-	LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'uuid_hash_extended';
+	LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_line_user_id_hash_extended';
 
 CREATE OPERATOR linecrm.= (
 	FUNCTION = linecrm_internal._line_user_id_eq, LEFTARG = linecrm.line_user_id, RIGHTARG = linecrm.line_user_id,
