@@ -19,7 +19,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "crm/caller.h"
 #include "crm/fence.h"
 #include "crm/run_as.h"
@@ -37,6 +37,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -72,6 +73,7 @@ static void describe_query(void *arg);
 static PlannedStmt *plan_text(const LcQuery *query);
 static RawStmt *parse_text(const LcQuery *query);
 static bool writes_or_locks(Node *node, void *context);
+static bool refuse_temporary(Node *node, void *context);
 static void check_cost(const LcQuery *query, PlannedStmt *plan);
 static void execute_plan(PlannedStmt *plan, const char *text, LcRowTaker *taker);
 static void taker_startup(DestReceiver *self, int operation, TupleDesc columns);
@@ -249,6 +251,7 @@ plan_text(const LcQuery *query)
 		ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
 						errmsg("%s must only read", query->what),
 						errdetail("INSERT, UPDATE, DELETE, MERGE, INTO and FOR UPDATE or FOR SHARE are refused, also inside WITH and sub-selects.")));
+	refuse_temporary((Node *) analysed, (void *) query);
 	rewritten = QueryRewrite(analysed);
 	if (list_length(rewritten) != 1)
 		elog(ERROR, "a SELECT was rewritten to %d queries", list_length(rewritten));
@@ -294,6 +297,28 @@ writes_or_locks(Node *node, void *context)
 		return query_tree_walker(query, writes_or_locks, context, 0);
 	}
 	return expression_tree_walker(node, writes_or_locks, context);
+}
+
+/* A temporary table is there in one session only, and not the same one in another. */
+static bool
+refuse_temporary(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *entry = (RangeTblEntry *) node;
+
+		if (entry->rtekind == RTE_RELATION && get_rel_persistence(entry->relid) == RELPERSISTENCE_TEMP)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+							errmsg("%s cannot use the temporary table \"%s\"", ((const LcQuery *) context)->what,
+								   get_rel_name(entry->relid)),
+							errdetail("Other sessions, and the planner that runs scheduled deliveries, do not have it.")));
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, refuse_temporary, context, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, refuse_temporary, context);
 }
 
 static void
