@@ -107,3 +107,29 @@ intern_clear(Intern *in)
 	free(in->slots);
 	intern_init(in, keylen);
 }
+
+/* Many at once: the tables are far larger than the caches, so what the next keys need is fetched ahead. */
+void
+intern_many(Intern *in, const uint8_t *keys, size_t n, uint32_t *out)
+{
+	enum
+	{
+		FAR = 16,
+		NEAR = 8
+	};
+
+	for (size_t i = 0; i < n + FAR; i++)
+	{
+		if (i < n)
+			__builtin_prefetch(&in->slots[hash_key(keys + i * in->keylen, in->keylen) & in->mask]);
+		if (i >= NEAR && i - NEAR < n)
+		{
+			uint32_t slot = in->slots[hash_key(keys + (i - NEAR) * in->keylen, in->keylen) & in->mask];
+
+			if (slot)
+				__builtin_prefetch(intern_key(in, slot - 1));
+		}
+		if (i >= FAR)
+			out[i - FAR] = intern(in, keys + (i - FAR) * in->keylen, NULL);
+	}
+}

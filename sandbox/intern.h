@@ -26,6 +26,7 @@ typedef struct Intern
 
 extern void intern_init(Intern *in, size_t keylen);
 extern uint32_t intern(Intern *in, const void *key, bool *created);
+extern void intern_many(Intern *in, const uint8_t *keys, size_t n, uint32_t *out);
 extern uint32_t intern_find(const Intern *in, const void *key);
 extern void intern_clear(Intern *in);
 

@@ -72,8 +72,7 @@ find_people(Request *r, Send *s)
 		return;
 	s->people = must_alloc(s->count * sizeof(uint32_t));
 	s->delivered = must_alloc(s->count);
-	for (size_t i = 0; i < s->count; i++)
-		s->people[i] = person_find_or_make(s->ids + i * LINE_ID_KEY);
+	intern_many(&state.people, s->ids, s->count, s->people);
 }
 
 /* Rate limit and faults; true: the answer is decided. */

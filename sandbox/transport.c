@@ -5,7 +5,7 @@
  * Everything goes through libmicrohttpd, so that the spoiled answers work over TLS too; only a reset touches the
  *socket. Runs on a server thread, for a request that has been handled.
  */
-#include "sandbox.h"
+#include "state.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -109,29 +109,39 @@ spoil(Request *r)
 	}
 }
 
+/*
+ * More bytes follow than were announced. libmicrohttpd would not do that, so it is written to the socket by hand (over
+ * TLS, where that is not possible, the answer is cut instead), and the connection is closed.
+ */
+static enum MHD_Result
+send_wrong_length(Request *r)
+{
+	Buf out = {0};
+
+	buf_printf(
+	    &out,
+	    "HTTP/1.1 %d OK\r\nX-Line-Request-Id: %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+	    r->answer.status, r->id_text, r->answer.body.len / 2);
+	buf_add(&out, r->answer.body.data, r->answer.body.len);
+	if (send(r->fd, out.data, out.len, MSG_NOSIGNAL) < 0)
+		transport_reset(r);
+	buf_free(&out);
+	return MHD_NO;
+}
+
 static struct MHD_Response *
 make_response(Request *r)
 {
 	FaultAct act = r->fault.kind ? r->fault.kind->act : ACT_DELAY;
 	Buf *body = &r->answer.body;
-	struct MHD_Response *response;
 
 	if (r->stream)
 		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1 << 18, read_stream, r, NULL);
-	if (act == ACT_CUT)
+	if (act == ACT_CUT || act == ACT_LENGTH)
 		return MHD_create_response_from_callback(body->len, 1024, read_half, r, NULL);
 	if (act == ACT_DRIP)
 		return MHD_create_response_from_callback(body->len, 1024, read_drip, r, NULL);
-	response = MHD_create_response_from_buffer(body->len, body->data ? body->data : "", MHD_RESPMEM_MUST_COPY);
-	if (act == ACT_LENGTH && response)
-	{
-		char length[24];
-
-		MHD_set_response_options(response, MHD_RF_INSANITY_HEADER_CONTENT_LENGTH, MHD_RO_END);
-		snprintf(length, sizeof(length), "%zu", body->len / 2);
-		MHD_add_response_header(response, "Content-Length", length);
-	}
-	return response;
+	return MHD_create_response_from_buffer(body->len, body->data ? body->data : "", MHD_RESPMEM_MUST_COPY);
 }
 
 enum MHD_Result
@@ -142,6 +152,8 @@ transport_send(Request *r)
 
 	if (r->fault.kind && r->fault.kind->accepts)
 		spoil(r);
+	if (r->fault.kind && r->fault.kind->act == ACT_LENGTH && !options.tls_cert)
+		return send_wrong_length(r);
 	response = make_response(r);
 	if (!response)
 		return MHD_NO;
