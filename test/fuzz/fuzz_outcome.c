@@ -1,0 +1,9 @@
+/* libFuzzer's entry; the target itself is in entry_outcome.c, which the unit tests share. */
+#include "entry.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	fuzz_outcome(data, size);
+	return 0;
+}
