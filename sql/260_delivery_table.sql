@@ -9,6 +9,9 @@
  * History is a ring of 15 monthly slots, made here once and emptied by TRUNCATE (nothing is created at run time: that
  * breaks the dump of an extension). The slot of a month is its number since 1970-01 (UTC) modulo 15. Campaigns
  * (delivery slot -1) and their totals are kept for good; single sends live in the ring.
+ *
+ * Keys begin with the id: inside a partition the slot tells nothing, and a planner without statistics (a month's first
+ * rows) would otherwise read the whole partition through the index (seen: 3,000 rows for one push).
  */
 
 CREATE FUNCTION linecrm_internal._month_slot(at_time timestamptz) RETURNS smallint
@@ -62,7 +65,7 @@ CREATE TABLE linecrm_internal.delivery (
 	failed_at        timestamptz,
 	finished_at      timestamptz,
 	attributes       jsonb NOT NULL DEFAULT '{}',
-	PRIMARY KEY (slot, delivery_id)
+	PRIMARY KEY (delivery_id, slot)
 ) PARTITION BY LIST (slot);
 COMMENT ON TABLE linecrm_internal.delivery IS 'local: one campaign (slot -1) or one single send (slot of its month); kind: campaign, push, chat, test, system';
 COMMENT ON COLUMN linecrm_internal.delivery.friends IS 'the set that the caller gave instead of a segment';
@@ -88,6 +91,7 @@ CREATE TABLE linecrm_internal.delivery_11 PARTITION OF linecrm_internal.delivery
 CREATE TABLE linecrm_internal.delivery_12 PARTITION OF linecrm_internal.delivery FOR VALUES IN (12);
 CREATE TABLE linecrm_internal.delivery_13 PARTITION OF linecrm_internal.delivery FOR VALUES IN (13);
 CREATE TABLE linecrm_internal.delivery_14 PARTITION OF linecrm_internal.delivery FOR VALUES IN (14);
+CREATE INDEX delivery_friend_id_idx ON linecrm_internal.delivery (friend_id) WHERE reason IS NOT NULL;
 CREATE INDEX delivery_campaign_due_at_idx ON linecrm_internal.delivery_campaign (due_at)
 	WHERE planned_at IS NULL AND cancelled_at IS NULL AND failed_at IS NULL AND finished_at IS NULL;
 CREATE INDEX delivery_campaign_running_idx ON linecrm_internal.delivery_campaign (planned_at)
@@ -122,7 +126,7 @@ CREATE TABLE linecrm_internal.content (
 	channel_id  bigint NOT NULL,
 	body        bytea NOT NULL,
 	digest      bytea NOT NULL,
-	PRIMARY KEY (slot, content_id)
+	PRIMARY KEY (content_id, slot)
 ) PARTITION BY LIST (slot);
 COMMENT ON TABLE linecrm_internal.content IS 'local: bodies as final bytes, once each: a JSON object without the target, {"messages":[...]}; stored so that no upgrade can change a retry';
 ALTER TABLE linecrm_internal.content ALTER COLUMN body SET STORAGE EXTENDED;
@@ -150,7 +154,7 @@ CREATE TABLE linecrm_internal.request (
 	not_after      timestamptz,
 	replaces       bigint,
 	created_at     timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (slot, request_id)
+	PRIMARY KEY (request_id, slot)
 ) PARTITION BY LIST (slot);
 COMMENT ON TABLE linecrm_internal.request IS 'local: one HTTP request to LINE: kind (the endpoint table of src/line/request_kind.c), content, retry key, target; immutable, the history of who got what';
 COMMENT ON COLUMN linecrm_internal.request.friend_id IS 'its one friend, or first_friend to last_friend with the set in recipients';
@@ -172,7 +176,7 @@ CREATE TABLE linecrm_internal.outcome (
 	message_ids      text[],
 	decided_by       name,
 	finished_at      timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (slot, request_id)
+	PRIMARY KEY (request_id, slot)
 ) PARTITION BY LIST (slot);
 COMMENT ON TABLE linecrm_internal.outcome IS 'local: how a request ended: accepted, rejected, unknown, expired, cancelled; split and superseded live on in the requests that replace them';
 COMMENT ON COLUMN linecrm_internal.outcome.friends IS 'how many friends were in the body that was sent';
@@ -189,7 +193,7 @@ CREATE TABLE linecrm_internal.exclusion (
 	members        linecrm.friendset NOT NULL,
 	detail         text,
 	created_at     timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (slot, exclusion_id)
+	PRIMARY KEY (exclusion_id, slot)
 ) PARTITION BY LIST (slot);
 COMMENT ON TABLE linecrm_internal.exclusion IS 'local: the one home of "why not": who was named but is not sent to, at planning (request_id NULL) or at the first claim of a request';
 

@@ -10,7 +10,7 @@
 CREATE FUNCTION linecrm_internal._hour_slot(at_time timestamptz) RETURNS smallint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT (floor(extract(epoch FROM at_time) / 3600)::bigint % 8)::smallint;
+	SELECT (floor(extract(epoch FROM at_time AT TIME ZONE 'UTC') / 3600)::bigint % 8)::smallint;
 END;
 COMMENT ON FUNCTION linecrm_internal._hour_slot(timestamptz) IS 'the slot of the outbox ring that a time belongs to';
 

@@ -14,7 +14,7 @@
  */
 
 CREATE FUNCTION linecrm_internal._lane(class text) RETURNS smallint
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE _lane.class WHEN 'reply' THEN 0 WHEN 'transactional' THEN 1 WHEN 'chat' THEN 2 ELSE 3 END::smallint;
 END;
