@@ -42,7 +42,7 @@ sub new
 		($self->{token} //= $self->{args}[ $i + 1 ]) =~ s/^[A-Za-z0-9_]+=(?=.)//;
 	}
 	$self->{token} //= 'token';
-	$self->{http} = HTTP::Tiny->new(timeout => $o{timeout} // 20, max_redirect => 0, verify_SSL => 0);
+	$self->{http} = HTTP::Tiny->new(keep_alive => 0, timeout => $o{timeout} // 20, max_redirect => 0, verify_SSL => 0);
 	$self->start unless exists $o{start} && !$o{start};
 	return $self;
 }
@@ -114,15 +114,16 @@ sub call
 	$headers{Authorization} = "Bearer $token" if defined $token;
 	$headers{'X-Line-Retry-Key'} = $o{key} if defined $o{key};
 	my $content = exists $o{json} ? $json->encode($o{json}) : $o{body};
+	utf8::encode($content) if defined $content && utf8::is_utf8($content);
 	$headers{'Content-Type'} = $o{type} // 'application/json' if defined $content;
-	my $http = $o{timeout} ? HTTP::Tiny->new(timeout => $o{timeout}, max_redirect => 0) : $self->{http};
+	my $http = $o{timeout} ? HTTP::Tiny->new(keep_alive => 0, timeout => $o{timeout}, max_redirect => 0) : $self->{http};
 	my $answer = $http->request($method, $self->url . $path,
 		{ headers => \%headers, defined $content ? (content => $content) : () });
 	$answer->{json} = eval { $json->decode($answer->{content}) } if $answer->{status} != 599;
 	return $answer;
 }
 
-sub text { return { type => 'text', text => $_[0] } }
+sub text { return { type => 'text', text => "$_[0]" } }
 
 sub push
 {
