@@ -12,8 +12,9 @@ SELECT linecrm.grant_access('receiver', 'gateway');
 
 -- Tags that put themselves on friends: on the add, on a text, on a button.
 SELECT linecrm.save_tag('新しい友だち', on_follow => true);
-SELECT linecrm.save_tag('クーポン希望', on_text => ARRAY['クーポン']);
-SELECT linecrm.save_tag('セール興味', on_postback => ARRAY['interest=sale']);
+SELECT linecrm.save_tag('クーポン希望', on_text => ARRAY['クーポンください']);
+SELECT linecrm.save_tag('来店予約', on_postback => ARRAY['action=reserve%']);
+SELECT linecrm.save_tag('新商品に興味', on_postback => ARRAY['tag=新商品']);
 
 -- What LINE knows about the account: quota, used, name. The sender asks, the clerk writes it down.
 SELECT linecrm.refresh_channel();
