@@ -25,6 +25,12 @@ CREATE VIEW linecrm_internal.profile_grant (profile, object_kind, object_name) A
 	('gateway',  'function', 'receive_webhook'),
 	('gateway',  'function', 'receive_webhooks'),
 	('operator', 'function', 'process_inbox'),
+	('operator', 'function', 'retry_inbox_errors'),
+	('operator', 'function', 'refresh_channel'),
+	('operator', 'function', 'refresh_profile'),
+	('app',      'function', 'refresh_profile'),
+	('operator', 'function', 'show_loading'),
+	('app',      'function', 'show_loading'),
 	-- friends, tags, members
 	('operator', 'function', 'import_friends'),
 	('admin',    'function', 'forget_friend'),
