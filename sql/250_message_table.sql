@@ -17,6 +17,7 @@ COMMENT ON TABLE linecrm_internal.message IS 'config: names of messages and the 
 
 CREATE TABLE linecrm_internal.message_version (
 	message_id  bigint NOT NULL,
+	channel_id  bigint NOT NULL,
 	version     integer NOT NULL,
 	messages    jsonb NOT NULL,
 	variables   text[] NOT NULL DEFAULT '{}',

@@ -115,9 +115,13 @@ BEGIN
 	IF old.query = save_segment.query AND old.search_path = my_path AND EXISTS (SELECT FROM pg_roles r WHERE r.rolname = old.owner_role) THEN
 		IF save_segment.note IS DISTINCT FROM old.note AND save_segment.note IS NOT NULL THEN
 			UPDATE linecrm_internal.segment s SET note = save_segment.note WHERE s.segment_id = old.segment_id;
-			RAISE NOTICE USING MESSAGE = format('segment "%s": new note, the same query; it stays at version %s', clean_name, old.version);
+			PERFORM linecrm_internal._notice(
+				format('segment "%s" has a new note and the same query: still version %s', clean_name, old.version),
+				format('セグメント「%s」のメモを変更しました（条件は同じ、バージョン %s のまま）', clean_name, old.version));
 		ELSE
-			RAISE NOTICE USING MESSAGE = format('segment "%s" is unchanged: version %s of role "%s"', clean_name, old.version, old.owner_role);
+			PERFORM linecrm_internal._notice(
+				format('segment "%s" is unchanged: version %s of role "%s"', clean_name, old.version, old.owner_role),
+				format('セグメント「%s」に変更はありません（バージョン %s、ロール "%s"）', clean_name, old.version, old.owner_role));
 		END IF;
 		RETURN old.version;
 	END IF;
@@ -136,10 +140,11 @@ BEGIN
 	INSERT INTO linecrm_internal.segment_version (segment_id, version, query, owner_role, search_path, note, saved_at)
 	VALUES (old.segment_id, old.version, old.query, old.owner_role, old.search_path, old.note, old.saved_at);
 	PERFORM linecrm_internal._audit('save_segment', cid, clean_name, NULL, jsonb_build_object('version', new_version));
-	RAISE NOTICE USING MESSAGE = format('segment "%s" saved as version %s; it runs with the rights of role "%s"', clean_name, new_version, me),
-		DETAIL = CASE WHEN cardinality(variables) > 0
-			THEN format('Variables for templates: %s.', (SELECT string_agg(format('{{%s}}', v), ', ') FROM unnest(variables) v))
-			ELSE 'It yields no variables for templates.' END;
+	PERFORM linecrm_internal._notice(
+		format('segment "%s" saved as version %s; it runs with the rights of role "%s"%s', clean_name, new_version, me,
+			CASE WHEN cardinality(variables) > 0 THEN '; variables: ' || array_to_string(variables, ', ') ELSE '' END),
+		format('セグメント「%s」をバージョン %s として保存しました。ロール "%s" の権限で実行されます%s', clean_name, new_version, me,
+			CASE WHEN cardinality(variables) > 0 THEN '。変数: ' || array_to_string(variables, ', ') ELSE '' END));
 	RETURN new_version;
 END
 $$;
@@ -170,11 +175,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	cid bigint := linecrm_internal._channel_id(drop_segment.channel);
+	wanted bigint := linecrm_internal._segment_id(drop_segment.name, cid);
 	old linecrm_internal.segment;
 	users text;
 BEGIN
-	SELECT * INTO STRICT old FROM linecrm_internal.segment s
-	WHERE s.segment_id = linecrm_internal._segment_id(drop_segment.name, cid) FOR UPDATE;
+	SELECT * INTO STRICT old FROM linecrm_internal.segment s WHERE s.segment_id = wanted FOR UPDATE;
 	PERFORM linecrm_internal._require_segment_owner(old, 'drop it');
 	SELECT string_agg(u.delivery_id::text, ', ' ORDER BY u.delivery_id) INTO users
 	FROM (SELECT d.delivery_id FROM linecrm_internal.delivery d

@@ -122,8 +122,8 @@ BEGIN
 		WHERE m.message_id = old.message_id;
 	END IF;
 	variables := array_remove(linecrm_internal._template_variables(save_message.messages, false), 'delivery_id');
-	INSERT INTO linecrm_internal.message_version (message_id, version, messages, variables, saved_by)
-	VALUES (old.message_id, next_version, save_message.messages,
+	INSERT INTO linecrm_internal.message_version (message_id, channel_id, version, messages, variables, saved_by)
+	VALUES (old.message_id, cid, next_version, save_message.messages,
 		variables, linecrm_internal._caller());
 	RAISE NOTICE '%', format(linecrm_internal._say('message "%s" saved as version %s%s', 'メッセージ「%s」をバージョン %s として保存しました%s'),
 		clean, next_version, CASE WHEN cardinality(variables) > 0

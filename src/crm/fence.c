@@ -113,6 +113,16 @@ fence_overdue(const LcFence *fence)
 	return clock_ran_out && GetCurrentTimestamp() >= fence->deadline;
 }
 
+int
+fence_depth(void)
+{
+	int depth = 0;
+
+	for (LcFence *fence = innermost; fence != NULL; fence = fence->outer)
+		depth++;
+	return depth;
+}
+
 Oid
 fence_author(void)
 {

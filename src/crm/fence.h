@@ -25,6 +25,9 @@ extern void fence_lower(LcFence *fence);
 /* Has the clock of this fence run out? */
 extern bool fence_overdue(const LcFence *fence);
 
+/* How many gates are open in this process, one inside the other. */
+extern int fence_depth(void);
+
 /* The author of the innermost open gate, also in its parallel workers; InvalidOid when none is open. */
 extern Oid fence_author(void);
 

@@ -43,6 +43,9 @@
 #include "utils/snapmgr.h"
 #include "utils/varlena.h"
 
+/* Gates inside gates: a segment may use others, in a circle it would go on for ever. */
+#define LC_GATE_DEPTH 16
+
 /* An open gate: what to go back to. */
 typedef struct LcGate
 {
@@ -126,8 +129,12 @@ pass(const LcQuery *query, LcRowTaker *taker, bool execute)
 	close_gate(&gate);
 	if (overdue && (error == NULL || error->sqlerrcode == ERRCODE_QUERY_CANCELED))
 		refuse_overdue(&gate);
-	if (error != NULL)
-		ReThrowError(error);
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && error->hint == NULL)
+		error->hint = psprintf("%s runs with the rights of role \"%s\": grant them to that role, or let somebody who has them save it.",
+							   query->what, query->author);
+	ReThrowError(error);
 }
 
 static Oid
@@ -149,6 +156,10 @@ open_gate(LcGate *gate, const LcQuery *query, Oid author)
 	Oid user;
 	int sec_context;
 
+	if (fence_depth() >= LC_GATE_DEPTH)
+		ereport(ERROR, (errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
+						errmsg("%s cannot be run inside %d other stored queries", query->what, LC_GATE_DEPTH),
+						errdetail("They probably refer to each other in a circle.")));
 	gate->query = query;
 	gate->context = CurrentMemoryContext;
 	gate->owner = CurrentResourceOwner;
