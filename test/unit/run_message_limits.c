@@ -84,6 +84,8 @@ static const struct
 	 ""},
 	{"{\"type\":\"text\",\"text\":\"$ \xf0\x9f\x9a\x80$\",\"emojis\":[{\"index\":3,\"productId\":\"p\",\"emojiId\":\"1\"}]}",
 	 "messages[0].emojis[0].index: no $ at this position of the text, counted in UTF-16 code units"},
+	{"{\"type\":\"text\",\"text\":\"$a\",\"emojis\":[{\"index\":1,\"productId\":\"p\",\"emojiId\":\"1\"}]}",
+	 "messages[0].emojis[0].index: no $ at this position of the text, counted in UTF-16 code units"},
 	{"{\"type\":\"text\",\"text\":\"$\",\"emojis\":[{\"index\":1,\"productId\":\"p\",\"emojiId\":\"1\"}]}",
 	 "messages[0].emojis[0].index: no $ at this position of the text, counted in UTF-16 code units"},
 	{"{\"type\":\"text\",\"text\":\"$\",\"emojis\":[{\"index\":-1,\"productId\":\"p\"}]}",

@@ -40,6 +40,25 @@ test_vector(void)
 	lc_signature_key_free(key);
 }
 
+/* A signature that is right but for one bit, in each of its 256. */
+static void
+test_each_bit(void)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	LcSignatureKey *key = lc_signature_key_new(secret, strlen(secret));
+	char changed[sizeof(signature)];
+
+	for (int bit = 0; bit < 256; bit++)
+	{
+		int at = bit / 6;
+
+		memcpy(changed, signature, sizeof(signature));
+		changed[at] = letters[(strchr(letters, signature[at]) - letters) ^ (32 >> bit % 6)];
+		CHECK_INT_ROW(verify(key, body, changed), LC_SIGNATURE_MISMATCH, changed);
+	}
+	lc_signature_key_free(key);
+}
+
 static void
 test_other_secrets(void)
 {
@@ -86,6 +105,7 @@ int
 main(void)
 {
 	test_vector();
+	test_each_bit();
 	test_other_secrets();
 	test_malformed();
 	return check_summary();
