@@ -1,7 +1,7 @@
 /*
  * action_limits.c
- *		Limits of action objects ("Action objects", "Specifications of the label"). An action of an imagemap is another kind
- *		of object and is in template_limits.c.
+ *		Limits of action objects ("Action objects", "Specifications of the label"). An action of an imagemap is another
+ *		kind of object and is in template_limits.c.
  */
 #include "message_check.h"
 
@@ -25,15 +25,15 @@ static const struct
 	const char *type;
 	void (*check)(LcCheck *check, json_t *action, LcActionPlace place);
 } action_types[] = {
-	{"postback", check_postback},
-	{"message", check_message},
-	{"uri", check_uri},
-	{"datetimepicker", check_datetimepicker},
-	{"camera", check_quick_reply_only},
-	{"cameraRoll", check_quick_reply_only},
-	{"location", check_quick_reply_only},
-	{"richmenuswitch", check_richmenuswitch},
-	{"clipboard", check_clipboard},
+    {"postback", check_postback},
+    {"message", check_message},
+    {"uri", check_uri},
+    {"datetimepicker", check_datetimepicker},
+    {"camera", check_quick_reply_only},
+    {"cameraRoll", check_quick_reply_only},
+    {"location", check_quick_reply_only},
+    {"richmenuswitch", check_richmenuswitch},
+    {"clipboard", check_clipboard},
 };
 
 static const struct
@@ -41,9 +41,9 @@ static const struct
 	LcNeed need;
 	int64_t max;
 } label_rules[] = {
-	[LC_IN_TEMPLATE] = {LC_REQUIRED, 20},	  [LC_IN_TEMPLATE_DEFAULT] = {LC_OPTIONAL, 20},
-	[LC_IN_IMAGE_CAROUSEL] = {LC_OPTIONAL, 12}, [LC_IN_QUICK_REPLY] = {LC_REQUIRED, 20},
-	[LC_IN_FLEX_BUTTON] = {LC_REQUIRED, 40},  [LC_IN_FLEX] = {LC_OPTIONAL, 40},
+    [LC_IN_TEMPLATE] = {LC_REQUIRED, 20},       [LC_IN_TEMPLATE_DEFAULT] = {LC_OPTIONAL, 20},
+    [LC_IN_IMAGE_CAROUSEL] = {LC_OPTIONAL, 12}, [LC_IN_QUICK_REPLY] = {LC_REQUIRED, 20},
+    [LC_IN_FLEX_BUTTON] = {LC_REQUIRED, 40},    [LC_IN_FLEX] = {LC_OPTIONAL, 40},
 };
 
 void
@@ -122,7 +122,7 @@ check_postback(LcCheck *check, json_t *action, LcActionPlace place)
 		lc_check_problem(check, "text", "cannot stand beside displayText", -1, -1);
 	option = lc_check_word(check, action, "inputOption", LC_OPTIONAL, options);
 	if (lc_check_text(check, action, "fillInText", LC_OPTIONAL, LC_GRAPHEMES, 300) != NULL &&
-		(option == NULL || strcmp(option, "openKeyboard") != 0))
+	    (option == NULL || strcmp(option, "openKeyboard") != 0))
 		lc_check_problem(check, "fillInText", "needs inputOption openKeyboard", -1, -1);
 }
 
@@ -195,8 +195,8 @@ check_clipboard(LcCheck *check, json_t *action, LcActionPlace place)
 }
 
 /*
- * "Date and time format": date, time, or both with T or t between; 1900 to 2100. Writes the value, with T, into out; NULL
- * when there is none or it is wrong. Values of a template may still be variables and are left alone.
+ * "Date and time format": date, time, or both with T or t between; 1900 to 2100. Writes the value, with T, into out;
+ * NULL when there is none or it is wrong. Values of a template may still be variables and are left alone.
  */
 static const char *
 read_moment(LcCheck *check, json_t *action, const char *key, const char *mode, char out[17])
@@ -219,8 +219,9 @@ read_moment(LcCheck *check, json_t *action, const char *key, const char *mode, c
 	if (ok && size == 16)
 		out[10] = 'T';
 	if (!ok)
-		lc_check_problem(check, key, "not a value of this mode, as 2026-12-31, 23:59 or 2026-12-31T23:59, from 1900 to 2100",
-						 -1, -1);
+		lc_check_problem(check, key,
+		                 "not a value of this mode, as 2026-12-31, 23:59 or 2026-12-31T23:59, from 1900 to 2100", -1,
+		                 -1);
 	return ok ? out : NULL;
 }
 

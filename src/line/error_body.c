@@ -2,10 +2,10 @@
  * error_body.c
  *		Reads the error bodies of LINE, and of whatever stands between LINE and us.
  *
- *		Everything in here is hostile input: bounded size, fixed buffers, jansson's own depth limit, no throw. Texts end up
- *		in tables and in front of people, so they are valid UTF-8 without control characters, whatever came in.
- *		LINE asks not to rely on its texts ("Development guidelines") and gives no other way to tell its two kinds of 429
- *		apart or to learn which part of the body it dislikes; properties are looked at first, then the known texts.
+ *		Everything in here is hostile input: bounded size, fixed buffers, jansson's own depth limit, no throw. Texts end
+ *		up in tables and in front of people, so they are valid UTF-8 without control characters, whatever came in.
+ *		LINE asks not to rely on its texts ("Development guidelines") and gives no other way to tell its two kinds of
+ *		429 apart or to learn which part of the body it dislikes; properties are looked at first, then the known texts.
  */
 #include "error_body.h"
 
@@ -96,7 +96,9 @@ copy_text(char *out, size_t room, const char *text, size_t size)
 	{
 		ucs4_t character;
 		int length = u8_mbtoucr(&character, (const uint8_t *) text + i, size - i);
-		char replacement = length < 0 ? '?' : (character < 0x20 || (character >= 0x7f && character < 0xa0)) ? ' ' : '\0';
+		char replacement = length < 0                                                      ? '?'
+		                   : (character < 0x20 || (character >= 0x7f && character < 0xa0)) ? ' '
+		                                                                                   : '\0';
 
 		if (length < 0)
 			length = 1;

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LC_ERROR_DETAILS 4	   /* so many details are kept; the body has the rest */
-#define LC_ERROR_TEXT 512	   /* bytes with the terminating NUL; longer texts are cut between characters */
-#define LC_ERROR_PROPERTY 128  /* the same for a property */
+#define LC_ERROR_DETAILS 4      /* so many details are kept; the body has the rest */
+#define LC_ERROR_TEXT 512       /* bytes with the terminating NUL; longer texts are cut between characters */
+#define LC_ERROR_PROPERTY 128   /* the same for a property */
 #define LC_ERROR_BODY_MAX 65536 /* bytes of a body that are parsed; an error of LINE has a few hundred */
 
 typedef struct LcErrorDetail
@@ -28,12 +28,12 @@ typedef struct LcErrorBody
 {
 	bool is_json;
 	char message[LC_ERROR_TEXT]; /* UTF-8, no control characters; empty when there is none */
-	int detail_count;			 /* as many as are kept */
+	int detail_count;            /* as many as are kept */
 	LcErrorDetail details[LC_ERROR_DETAILS];
-	bool names_messages; /* a property or the text points into "messages" */
-	bool names_to;		 /* ... into "to" */
-	bool names_other;	 /* ... at something else */
-	bool monthly_limit;	 /* the text of the monthly limit */
+	bool names_messages;  /* a property or the text points into "messages" */
+	bool names_to;        /* ... into "to" */
+	bool names_other;     /* ... at something else */
+	bool monthly_limit;   /* the text of the monthly limit */
 	bool bad_reply_token; /* "Invalid reply token" */
 } LcErrorBody;
 

@@ -1,7 +1,7 @@
 /*
  * flex_limits.c
- *		Limits of Flex messages ("Flex Message"): sizes in bytes, bubbles of a carousel, where components may stand, URLs and
- *		actions. Colours, paddings and the like are left to LINE's validate endpoint.
+ *		Limits of Flex messages ("Flex Message"): sizes in bytes, bubbles of a carousel, where components may stand,
+ *		URLs and actions. Colours, paddings and the like are left to LINE's validate endpoint.
  *
  *		The one recursion of the message checks is here, boxes in boxes; it ends at LC_CHECK_DEPTH_MAX.
  */
@@ -110,8 +110,8 @@ check_bubble(LcCheck *check, json_t *bubble, bool in_carousel)
 	lc_check_object(check, bubble, "styles", LC_OPTIONAL);
 	check_block(check, bubble, "header");
 	check_hero(check, bubble,
-			   !in_carousel && size != NULL &&
-				   (strcmp(size, "kilo") == 0 || strcmp(size, "mega") == 0 || strcmp(size, "giga") == 0));
+	           !in_carousel && size != NULL &&
+	               (strcmp(size, "kilo") == 0 || strcmp(size, "mega") == 0 || strcmp(size, "giga") == 0));
 	check_block(check, bubble, "body");
 	check_block(check, bubble, "footer");
 	lc_check_action_member(check, bubble, "action", LC_OPTIONAL, LC_IN_FLEX);
@@ -275,7 +275,7 @@ check_text(LcCheck *check, json_t *text)
 	lc_check_leave(check, mark);
 }
 
-/* Measured as the document is written: compact, or with a space after each comma and colon as PostgreSQL writes jsonb. */
+/* Measured as the document is written: compact, or with a space after each comma and colon as jsonb prints. */
 static void
 check_size(LcCheck *check, json_t *part, int64_t max)
 {

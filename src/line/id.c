@@ -40,7 +40,10 @@ lc_chat_id_kind(const char *text, size_t size, LcIdStatus *status)
 
 	if (size == LC_ID_TEXT_SIZE)
 	{
-		kind = text[0] == 'U' ? LC_CHAT_USER : text[0] == 'C' ? LC_CHAT_GROUP : text[0] == 'R' ? LC_CHAT_ROOM : LC_CHAT_NONE;
+		kind = text[0] == 'U'   ? LC_CHAT_USER
+		       : text[0] == 'C' ? LC_CHAT_GROUP
+		       : text[0] == 'R' ? LC_CHAT_ROOM
+		                        : LC_CHAT_NONE;
 		found = kind == LC_CHAT_NONE ? LC_ID_BAD_PREFIX : decode_digits(text + 1, ignored);
 	}
 	if (status != NULL)

@@ -3,8 +3,8 @@
  *		LINE's ids of people and chats.
  *
  *		A user id is 'U' and 32 lower-case hexadecimal digits, `U[0-9a-f]{32}` (reference, "Common properties" of
- *		webhook events and `userId` of the profile); a group 'C', a room 'R' and the same digits (FAQ on userId, groupId and
- *		roomId). Ids of users in module channels (68 characters) are another thing and are refused here.
+ *		webhook events and `userId` of the profile); a group 'C', a room 'R' and the same digits (FAQ on userId, groupId
+ *		and roomId). Ids of users in module channels (68 characters) are another thing and are refused here.
  */
 #ifndef LC_ID_H
 #define LC_ID_H
@@ -18,9 +18,9 @@
 typedef enum LcIdStatus
 {
 	LC_ID_OK,
-	LC_ID_BAD_LENGTH,	/* not exactly 33 characters */
-	LC_ID_BAD_PREFIX,	/* the first one is not the letter of that kind */
-	LC_ID_UPPER_CASE,	/* A to F: LINE's ids are lower case, and a join by text would not match */
+	LC_ID_BAD_LENGTH,   /* not exactly 33 characters */
+	LC_ID_BAD_PREFIX,   /* the first one is not the letter of that kind */
+	LC_ID_UPPER_CASE,   /* A to F: LINE's ids are lower case, and a join by text would not match */
 	LC_ID_BAD_CHARACTER /* not a hexadecimal digit */
 } LcIdStatus;
 

@@ -2,8 +2,8 @@
  * message_check.c
  *		The tools of the message checks: a path, a report, and one function per kind of value.
  *
- *		Runs in backends on what people type, so input may be anything that parses as JSON. No recursion here; memory only
- *		inside lc_grapheme_count. The path holds our own key names and numbers, never text of the input (keys of a
+ *		Runs in backends on what people type, so input may be anything that parses as JSON. No recursion here; memory
+ *		only inside lc_grapheme_count. The path holds our own key names and numbers, never text of the input (keys of a
  *		substitution only after their characters were checked), so it is always printable.
  */
 #include "message_check.h"
@@ -175,9 +175,9 @@ lc_check_text(LcCheck *check, json_t *parent, const char *key, LcNeed need, LcUn
 		lc_check_problem(check, key, "cannot be measured: out of memory", -1, -1);
 	else if (length > max)
 		lc_check_problem(check, key,
-						 unit == LC_UTF16 ? "too long, counted in UTF-16 code units"
-										  : "too long, counted in grapheme clusters",
-						 max, length);
+		                 unit == LC_UTF16 ? "too long, counted in UTF-16 code units"
+		                                  : "too long, counted in grapheme clusters",
+		                 max, length);
 	return value;
 }
 
@@ -196,7 +196,7 @@ lc_check_charset(LcCheck *check, json_t *parent, const char *key, LcNeed need, c
 		if (variable > 0)
 			i += variable;
 		else if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-				 (c != '\0' && strchr(more, c) != NULL))
+		         (c != '\0' && strchr(more, c) != NULL))
 			i++;
 		else
 		{
@@ -355,7 +355,7 @@ url_problem(LcCheck *check, const char *url, size_t size, LcUrlKind kind)
 	if (kind == LC_URL_HTTPS && !variable_first && (!starts_with(url, size, "https://") || size == 8))
 		return "not a URL that starts with https://";
 	if (kind == LC_URL_ACTION && !variable_first && !starts_with(url, size, "https://") &&
-		!starts_with(url, size, "http://") && !starts_with(url, size, "line:") && !starts_with(url, size, "tel:"))
+	    !starts_with(url, size, "http://") && !starts_with(url, size, "line:") && !starts_with(url, size, "tel:"))
 		return "not a URI with one of the schemes http, https, line and tel";
 	for (size_t i = 0; i < size;)
 	{

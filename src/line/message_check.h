@@ -76,10 +76,12 @@ extern bool lc_check_integer(LcCheck *check, json_t *parent, const char *key, Lc
 extern json_t *lc_check_text(LcCheck *check, json_t *parent, const char *key, LcNeed need, LcUnit unit, int64_t max);
 
 /* A text made of letters, digits and the characters of `more`. */
-extern void lc_check_charset(LcCheck *check, json_t *parent, const char *key, LcNeed need, const char *more, int64_t max);
+extern void lc_check_charset(LcCheck *check, json_t *parent, const char *key, LcNeed need, const char *more,
+                             int64_t max);
 
 /* One of the words in a NULL-terminated list. */
-extern const char *lc_check_word(LcCheck *check, json_t *parent, const char *key, LcNeed need, const char *const *words);
+extern const char *lc_check_word(LcCheck *check, json_t *parent, const char *key, LcNeed need,
+                                 const char *const *words);
 
 extern void lc_check_url(LcCheck *check, json_t *parent, const char *key, LcNeed need, LcUrlKind kind, int64_t max);
 

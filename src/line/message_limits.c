@@ -1,11 +1,11 @@
 /*
  * message_limits.c
- *		The entry of the message checks, the messages that consist of a few plain properties, and what all have in common.
- *		Texts are in text_limits.c, templates and imagemaps in template_limits.c, Flex in flex_limits.c, actions in
- *		action_limits.c; the tools in message_check.c.
+ *		The entry of the message checks, the messages that consist of a few plain properties, and what all have in
+ *		common. Texts are in text_limits.c, templates and imagemaps in template_limits.c, Flex in flex_limits.c, actions
+ *		in action_limits.c; the tools in message_check.c.
  *
- *		Called in backends when content is saved, previewed and planned. Input is hostile: its size is bounded before it is
- *		parsed, its depth by jansson (2,048) and by ourselves, the number of reports by LC_PROBLEMS_MAX. Memory is
+ *		Called in backends when content is saved, previewed and planned. Input is hostile: its size is bounded before it
+ *		is parsed, its depth by jansson (2,048) and by ourselves, the number of reports by LC_PROBLEMS_MAX. Memory is
  *		jansson's, freed before the return; the callback must not jump.
  */
 #include "message_limits.h"
@@ -36,17 +36,17 @@ static const struct
 	const char *type;
 	void (*check)(LcCheck *check, json_t *message);
 } message_types[] = {
-	{"text", lc_check_text_message},
-	{"textV2", lc_check_text_v2_message},
-	{"sticker", check_sticker},
-	{"image", check_image},
-	{"video", check_video},
-	{"audio", check_audio},
-	{"location", check_location},
-	{"coupon", check_coupon},
-	{"imagemap", lc_check_imagemap_message},
-	{"template", lc_check_template_message},
-	{"flex", lc_check_flex_message},
+    {"text", lc_check_text_message},
+    {"textV2", lc_check_text_v2_message},
+    {"sticker", check_sticker},
+    {"image", check_image},
+    {"video", check_video},
+    {"audio", check_audio},
+    {"location", check_location},
+    {"coupon", check_coupon},
+    {"imagemap", lc_check_imagemap_message},
+    {"template", lc_check_template_message},
+    {"flex", lc_check_flex_message},
 };
 
 int
@@ -119,12 +119,14 @@ parse(LcCheck *check, const char *json, size_t size, const char *what)
 		lc_check_problem(check, what, "too large, in bytes", LC_CONTENT_MAX, (int64_t) size);
 		return NULL;
 	}
-	root = json_loadb(json == NULL ? "" : json, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+	root =
+	    json_loadb(json == NULL ? "" : json, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
 	if (root == NULL)
-		lc_check_problem(check, what, json_error_code(&error) == json_error_duplicate_key ? "a key stands twice in one object"
-						 : json_error_code(&error) == json_error_stack_overflow			 ? "nested too deeply"
-																						 : "not valid JSON",
-						 -1, error.position);
+		lc_check_problem(check, what,
+		                 json_error_code(&error) == json_error_duplicate_key    ? "a key stands twice in one object"
+		                 : json_error_code(&error) == json_error_stack_overflow ? "nested too deeply"
+		                                                                        : "not valid JSON",
+		                 -1, error.position);
 	else
 		check->spaced = size > json_dumpb(root, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
 	return root;

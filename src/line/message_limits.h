@@ -31,14 +31,15 @@ typedef void (*LcProblemCallback)(void *arg, const LcProblem *problem);
 enum
 {
 	/*
-	 * The messages are a template with {{variables}} still in it: what stands between {{ and }} is not counted (the least
-	 * the rendered text can have), and a URL may begin with a variable. The rendered messages are to be checked again.
+	 * The messages are a template with {{variables}} still in it: what stands between {{ and }} is not counted (the
+	 * least the rendered text can have), and a URL may begin with a variable. The rendered messages are to be checked
+	 * again.
 	 */
 	LC_CHECK_TEMPLATE = 1
 };
 
-#define LC_MESSAGES_MAX 5		/* message objects of one request */
-#define LC_PROBLEMS_MAX 100		/* further ones are counted and not reported */
+#define LC_MESSAGES_MAX 5      /* message objects of one request */
+#define LC_PROBLEMS_MAX 100    /* further ones are counted and not reported */
 #define LC_CONTENT_MAX 1980000 /* bytes of a content: LC_BODY_MAX less the longest "to" */
 
 /*

@@ -3,17 +3,18 @@
  *		From an answer to what happens next. The sender calls lc_outcome once per finished transfer, between HTTP and
  *		record; no memory of its own, nothing thrown, no clock: the 23 hours are the caller's (retry.h).
  *
- *		The rule behind every line: nobody gets a message twice. An attempt ends in one of three ways. LINE took it; LINE
- *		definitely did not (it never left, or a 4xx: "if an error is returned, no message was sent to anybody"); or we
- *		cannot know. What we cannot know is repeated only if repeating is harmless: with a retry key, or for idempotent
- *		kinds. A definite refusal speaks for its own attempt only. When an earlier attempt is still in doubt, a refusal may
- *		wait (429, 401, 403) but must not end as "rejected", be split or get another key, because that earlier attempt may
- *		have been taken: it ends as unknown.
+ *		The rule behind every line: nobody gets a message twice. An attempt ends in one of three ways. LINE took it;
+ *		LINE definitely did not (it never left, or a 4xx: "if an error is returned, no message was sent to anybody"); or
+ *		we cannot know. What we cannot know is repeated only if repeating is harmless: with a retry key, or for
+ *		idempotent kinds. A definite refusal speaks for its own attempt only. When an earlier attempt is still in doubt,
+ *		a refusal may wait (429, 401, 403) but must not end as "rejected", be split or get another key, because that
+ *		earlier attempt may have been taken: it ends as unknown.
  *
  *		Statuses that LINE does not document:
  *		1xx, 0	no final answer came: as a cut connection.
  *		2xx		any of them is acceptance; only content that is being prepared (202) is asked for again.
- *		3xx		LINE redirects nothing and redirects are not followed. Something in between answered, and 303 may follow a
+ *		3xx		LINE redirects nothing and redirects are not followed. Something in between answered, and 303 may follow
+ *		a
  *				request that was carried out: as a 5xx for sends; final for others, since asking again changes nothing.
  *		408		a front server gave up waiting, perhaps behind our back: as a 5xx.
  *		600 on	not HTTP: as a 5xx.
@@ -77,18 +78,18 @@ const char *
 lc_verdict_name(LcVerdict verdict)
 {
 	static const char *const names[] = {
-		[LC_ACCEPTED] = "accepted",
-		[LC_ACCEPTED_BEFORE] = "accepted_before",
-		[LC_DONE] = "done",
-		[LC_REJECTED] = "rejected",
-		[LC_UNKNOWN] = "unknown",
-		[LC_SPLIT] = "split",
-		[LC_HOLD_DELIVERY] = "hold_delivery",
-		[LC_HOLD_TOKEN] = "hold_token",
-		[LC_HOLD_MONTHLY_LIMIT] = "hold_monthly_limit",
-		[LC_WAIT_RATE] = "wait_rate",
-		[LC_RETRY] = "retry",
-		[LC_RETRY_AMBIGUOUS] = "retry_ambiguous",
+	    [LC_ACCEPTED] = "accepted",
+	    [LC_ACCEPTED_BEFORE] = "accepted_before",
+	    [LC_DONE] = "done",
+	    [LC_REJECTED] = "rejected",
+	    [LC_UNKNOWN] = "unknown",
+	    [LC_SPLIT] = "split",
+	    [LC_HOLD_DELIVERY] = "hold_delivery",
+	    [LC_HOLD_TOKEN] = "hold_token",
+	    [LC_HOLD_MONTHLY_LIMIT] = "hold_monthly_limit",
+	    [LC_WAIT_RATE] = "wait_rate",
+	    [LC_RETRY] = "retry",
+	    [LC_RETRY_AMBIGUOUS] = "retry_ambiguous",
 	};
 
 	return names[verdict];
@@ -176,7 +177,7 @@ judge_bad_request(const LcRequestKind *kind, const LcSituation *situation, LcOut
 	if (names_content)
 		again_later(out, LC_HOLD_DELIVERY, true);
 	else if (kind->target == LC_TARGET_MANY && situation->recipients > 1 &&
-			 (error->names_to || (names_nothing && situation->content_validated)))
+	         (error->names_to || (names_nothing && situation->content_validated)))
 		again_later(out, LC_SPLIT, true);
 }
 
@@ -209,8 +210,8 @@ judge_call(const LcRequestKind *kind, const LcAnswer *answer, LcOutcome *out)
 		again_later(out, LC_WAIT_RATE, false);
 
 	/*
-	 * 401 is about the token. 403 is not: it also says "only verified accounts may list followers" and "the default rich
-	 * menu was set elsewhere", which are answers.
+	 * 401 is about the token. 403 is not: it also says "only verified accounts may list followers" and "the default
+	 * rich menu was set elsewhere", which are answers.
 	 */
 	else if (status == 401 && !lc_kind_has(kind, LC_KIND_NO_BEARER))
 		again_later(out, LC_HOLD_TOKEN, false);

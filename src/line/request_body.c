@@ -1,8 +1,8 @@
 /*
  * request_body.c
- *		Puts the target into the stored bytes. The sender calls it once per attempt, for up to 200 multicasts of 500 ids a
- *		second: two copies and a hexadecimal loop, no parsing. That the content is valid JSON without a target of its own
- *		was checked when it was stored; here only its braces are looked at.
+ *		Puts the target into the stored bytes. The sender calls it once per attempt, for up to 200 multicasts of 500 ids
+ *		a second: two copies and a hexadecimal loop, no parsing. That the content is valid JSON without a target of its
+ *		own was checked when it was stored; here only its braces are looked at.
  */
 #include "request_body.h"
 
@@ -14,7 +14,7 @@ static size_t skip_space(const char *text, size_t size, size_t from);
 
 LcBodyStatus
 lc_request_body(LcBuffer *out, const LcRequestKind *kind, const char *content, size_t content_size,
-				const LcTarget *target)
+                const LcTarget *target)
 {
 	LcBodyStatus status;
 

@@ -12,11 +12,12 @@
 #include "json_writer.h"
 #include "request_kind.h"
 
+/* Whom a message is for: users; or with user_count 0 a text, which is a chat's id or a reply token. */
 typedef struct LcTarget
 {
-	const uint8_t (*users)[LC_USER_ID_SIZE]; /* LC_TARGET_MANY, or LC_TARGET_ONE with user_count 1; in the order given */
-	int user_count;
-	const char *text; /* LC_TARGET_ONE when user_count is 0: a chat's id (U, C or R form); LC_TARGET_REPLY_TOKEN: the token */
+	const uint8_t (*users)[LC_USER_ID_SIZE]; /* go out in the order given */
+	int user_count;                          /* LC_TARGET_MANY: 1 to 500; LC_TARGET_ONE: 1, or 0 and a chat's id */
+	const char *text;                        /* U, C or R form of a chat's id; or the reply token */
 	size_t text_size;
 } LcTarget;
 
@@ -24,8 +25,8 @@ typedef enum LcBodyStatus
 {
 	LC_BODY_OK,
 	LC_BODY_BAD_CONTENT, /* the content is not an object: does not start with '{' and end with '}' */
-	LC_BODY_BAD_TARGET,	 /* nobody, more than 500, a malformed chat id, an empty or overlong reply token */
-	LC_BODY_TOO_LARGE	 /* over LC_BODY_MAX or the buffer's max, or no memory */
+	LC_BODY_BAD_TARGET,  /* nobody, more than 500, a malformed chat id, an empty or overlong reply token */
+	LC_BODY_TOO_LARGE    /* over LC_BODY_MAX or the buffer's max, or no memory */
 } LcBodyStatus;
 
 #define LC_REPLY_TOKEN_MAX 512
@@ -41,7 +42,7 @@ typedef enum LcBodyStatus
  * For kinds with another body (LC_BODY_JSON...) or without target the content is copied as it is; target may be NULL.
  */
 extern LcBodyStatus lc_request_body(LcBuffer *out, const LcRequestKind *kind, const char *content, size_t content_size,
-									const LcTarget *target);
+                                    const LcTarget *target);
 
 extern const char *lc_body_status_text(LcBodyStatus status);
 

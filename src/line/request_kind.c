@@ -1,19 +1,20 @@
 /*
  * request_kind.c
- *		The endpoint table, copied by hand from the Messaging API reference and the channel access token reference; rates
- *		from "Rate limits" there, statuses from each endpoint's own section.
+ *		The endpoint table, copied by hand from the Messaging API reference and the channel access token reference;
+ *		rates from "Rate limits" there, statuses from each endpoint's own section.
  *
- *		A new endpoint is a new row here; nothing else in the sender knows one endpoint from another. Left out: uploads of
- *		audience files (multipart), LIFF, modules, mission stickers and phone-number push (by contract only).
+ *		A new endpoint is a new row here; nothing else in the sender knows one endpoint from another. Left out: uploads
+ *		of audience files (multipart), LIFF, modules, mission stickers and phone-number push (by contract only).
  *
  *		Idempotent means "may be repeated blindly after an attempt whose end we did not see": true for everything that
- *		reads, sets or removes, for validation, and for the four sends with a retry key; false for a reply (used up by the
- *		first attempt) and for what creates a thing or hands out one of a limited number of tokens.
+ *		reads, sets or removes, for validation, and for the four sends with a retry key; false for a reply (used up by
+ *		the first attempt) and for what creates a thing or hands out one of a limited number of tokens.
  */
 #include "request_kind.h"
 
 #include <string.h>
 
+/* clang-format off */
 #define PER_SECOND(n) {(n), 1}
 #define PER_MINUTE(n) {(n), 60}
 #define PER_HOUR(n) {(n), 3600}
@@ -38,7 +39,6 @@
 #define CALL(name, method, path, body, rate, success, flags) \
 	{name, method, LC_HOST_API, path, body, LC_TARGET_NONE, rate, success, flags, SMALL}
 
-/* clang-format off */
 const LcRequestKind lc_request_kinds[] = {
 	/* "Messages": sending */
 	MESSAGES("reply",      "/message/reply",      LC_TARGET_REPLY_TOKEN, PER_SECOND(2000), 200, SMALL, LC_KIND_SEND),

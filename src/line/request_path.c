@@ -32,7 +32,7 @@ typedef struct Placeholder
 } Placeholder;
 
 static LcPathStatus expand(const char *template, const LcPathParam *params, int param_count, Output *out,
-						   Placeholder *at);
+                           Placeholder *at);
 static LcPathStatus put_value(Output *out, const LcPathParam *param);
 static void put(Output *out, const char *bytes, size_t size);
 static Placeholder read_placeholder(const char *brace);
@@ -41,7 +41,7 @@ static const LcPathParam *find_unknown(const char *template, const LcPathParam *
 
 LcPathStatus
 lc_request_path(const LcRequestKind *kind, const LcPathParam *params, int param_count, char *out, size_t out_size,
-				const char **problem, size_t *problem_size)
+                const char **problem, size_t *problem_size)
 {
 	Output output = {out, 0, out_size > 0 ? out_size - 1 : 0, out_size == 0};
 	Placeholder at = {"", 0, false, NULL};
@@ -93,10 +93,10 @@ lc_request_path_json(const LcRequestKind *kind, const char *json, size_t json_si
 		}
 		params[count].name = name;
 		params[count].value = json_is_string(value) ? json_string_value(value) : numbers[count];
-		params[count].value_size =
-			json_is_string(value) ? json_string_length(value)
-								  : (size_t) snprintf(numbers[count], sizeof(numbers[count]), "%" JSON_INTEGER_FORMAT,
-													  json_integer_value(value));
+		params[count].value_size = json_is_string(value)
+		                               ? json_string_length(value)
+		                               : (size_t) snprintf(numbers[count], sizeof(numbers[count]),
+		                                                   "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 		count++;
 	}
 	if (status == LC_PATH_OK)

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LC_RETRY_BASE_US INT64_C(1000000)		   /* 1 s */
-#define LC_RETRY_CAP_US INT64_C(300000000)		   /* 5 min */
+#define LC_RETRY_BASE_US INT64_C(1000000)            /* 1 s */
+#define LC_RETRY_CAP_US INT64_C(300000000)           /* 5 min */
 #define LC_RETRY_LIMIT_US (INT64_C(82800) * 1000000) /* 23 h */
 
 /*

@@ -2,9 +2,10 @@
  * signature.c
  *		Verification of webhook signatures with OpenSSL's EVP_MAC. Called in backends, once per webhook.
  *
- *		The keyed context is made once per secret and started again for each body: the one-shot call fetches the algorithm
- *		and hashes the key every time, which costs as much again as the signature of a small webhook. The memory is OpenSSL's;
- *		the owner of a key frees it with lc_signature_key_free, which wipes the secret. Nothing throws.
+ *		The keyed context is made once per secret and started again for each body: the one-shot call fetches the
+ *		algorithm and hashes the key every time, which costs as much again as the signature of a small webhook. The
+ *		memory is OpenSSL's; the owner of a key frees it with lc_signature_key_free, which wipes the secret. Nothing
+ *		throws.
  */
 #include "signature.h"
 
@@ -27,7 +28,7 @@ lc_signature_key_new(const void *secret, size_t secret_size)
 {
 	char digest[] = "SHA256";
 	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-						   OSSL_PARAM_construct_end()};
+	                       OSSL_PARAM_construct_end()};
 	LcSignatureKey *key;
 	EVP_MAC *mac;
 
@@ -55,7 +56,7 @@ lc_signature_key_free(LcSignatureKey *key)
 
 LcSignatureResult
 lc_signature_verify(LcSignatureKey *key, const void *body, size_t body_size, const char *signature,
-					size_t signature_size)
+                    size_t signature_size)
 {
 	uint8_t given[LC_SIGNATURE_SIZE];
 	uint8_t right[LC_SIGNATURE_SIZE];
@@ -100,8 +101,8 @@ compute(LcSignatureKey *key, const void *body, size_t body_size, uint8_t out[LC_
 	size_t size = 0;
 
 	return EVP_MAC_init(key->context, NULL, 0, NULL) == 1 &&
-		   EVP_MAC_update(key->context, body_size > 0 ? body : "", body_size) == 1 &&
-		   EVP_MAC_final(key->context, out, &size, LC_SIGNATURE_SIZE) == 1 && size == LC_SIGNATURE_SIZE;
+	       EVP_MAC_update(key->context, body_size > 0 ? body : "", body_size) == 1 &&
+	       EVP_MAC_final(key->context, out, &size, LC_SIGNATURE_SIZE) == 1 && size == LC_SIGNATURE_SIZE;
 }
 
 static int

@@ -25,10 +25,10 @@ static const struct
 	const char *type;
 	void (*check)(LcCheck *check, json_t *template);
 } template_types[] = {
-	{"buttons", check_buttons},
-	{"confirm", check_confirm},
-	{"carousel", check_carousel},
-	{"image_carousel", check_image_carousel},
+    {"buttons", check_buttons},
+    {"confirm", check_confirm},
+    {"carousel", check_carousel},
+    {"image_carousel", check_image_carousel},
 };
 
 void
@@ -169,7 +169,8 @@ check_carousel(LcCheck *check, json_t *template)
 		if (i == 0)
 			first = actions;
 		else if (actions != first && json_is_object(column))
-			lc_check_problem(check, "actions", "not as many as in the first column", (int64_t) first, (int64_t) actions);
+			lc_check_problem(check, "actions", "not as many as in the first column", (int64_t) first,
+			                 (int64_t) actions);
 		lc_check_leave(check, inner);
 	}
 	lc_check_leave(check, mark);

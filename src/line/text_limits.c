@@ -69,18 +69,19 @@ check_emoji(LcCheck *check, json_t *emoji, json_t *text)
 	lc_check_string(check, emoji, "productId", LC_REQUIRED);
 	lc_check_string(check, emoji, "emojiId", LC_REQUIRED);
 	if (lc_check_integer(check, emoji, "index", LC_REQUIRED, 0, &index) && text != NULL &&
-		!(check->flags & LC_CHECK_TEMPLATE))
+	    !(check->flags & LC_CHECK_TEMPLATE))
 	{
 		int64_t position = lc_utf16_position(json_string_value(text), json_string_length(text), index);
 
 		if (position < 0 || json_string_value(text)[position] != '$')
-			lc_check_problem(check, "index", "no $ at this position of the text, counted in UTF-16 code units", -1, index);
+			lc_check_problem(check, "index", "no $ at this position of the text, counted in UTF-16 code units", -1,
+			                 index);
 	}
 }
 
 /*
- * "{key}" must be in the substitution; "{{" and "}}" are the characters themselves, so that a {{variable}} of a template
- * passes as text. One report per text is enough.
+ * "{key}" must be in the substitution; "{{" and "}}" are the characters themselves, so that a {{variable}} of a
+ * template passes as text. One report per text is enough.
  */
 static void
 check_placeholders(LcCheck *check, const char *text, size_t size, json_t *substitution)
@@ -100,8 +101,8 @@ check_placeholders(LcCheck *check, const char *text, size_t size, json_t *substi
 		end = c == '{' ? memchr(text + i + 1, '}', size - i - 1) : NULL;
 		if (end == NULL)
 		{
-			lc_check_problem(check, "text", "a brace without its partner: write {{ and }} for the characters themselves", -1,
-							 -1);
+			lc_check_problem(check, "text",
+			                 "a brace without its partner: write {{ and }} for the characters themselves", -1, -1);
 			return;
 		}
 		if (!check_placeholder(check, text + i + 1, (size_t) (end - text) - i - 1, substitution))
@@ -117,8 +118,8 @@ check_placeholder(LcCheck *check, const char *key, size_t size, json_t *substitu
 
 	if (!is_key(key, size))
 	{
-		lc_check_problem(check, "text", "between { and } stands no key of 1 to 20 letters, digits and underscores", KEY_MAX,
-						 (int64_t) size);
+		lc_check_problem(check, "text", "between { and } stands no key of 1 to 20 letters, digits and underscores",
+		                 KEY_MAX, (int64_t) size);
 		return false;
 	}
 	memcpy(name, key, size);
@@ -148,7 +149,7 @@ check_substitution(LcCheck *check, json_t *substitution)
 		if (!is_key(key, strlen(key)))
 		{
 			lc_check_problem(check, NULL, "a key is not made of 1 to 20 letters, digits and underscores", KEY_MAX,
-							 (int64_t) strlen(key));
+			                 (int64_t) strlen(key));
 			continue;
 		}
 		inner = lc_check_enter(check, key);
@@ -204,7 +205,7 @@ check_mentionee(LcCheck *check, json_t *mentionee)
 		uint8_t id[LC_USER_ID_SIZE];
 
 		if (user != NULL && !(check->flags & LC_CHECK_TEMPLATE) &&
-			lc_user_id_parse(json_string_value(user), json_string_length(user), id) != LC_ID_OK)
+		    lc_user_id_parse(json_string_value(user), json_string_length(user), id) != LC_ID_OK)
 			lc_check_problem(check, "userId", "not a user id: U and 32 lower-case hexadecimal digits", -1, -1);
 	}
 	lc_check_leave(check, mark);

@@ -111,8 +111,8 @@ fill(LcTokenBucket *bucket, int64_t now)
 	}
 	/* the difference of two far-apart times could overflow a signed number */
 	elapsed = (uint64_t) now - (uint64_t) bucket->filled_at > (uint64_t) bucket->capacity
-				  ? bucket->capacity
-				  : (int64_t) ((uint64_t) now - (uint64_t) bucket->filled_at);
+	              ? bucket->capacity
+	              : (int64_t) ((uint64_t) now - (uint64_t) bucket->filled_at);
 	if (elapsed >= (bucket->capacity - bucket->credit + bucket->requests - 1) / bucket->requests)
 		bucket->credit = bucket->capacity;
 	else

@@ -21,9 +21,9 @@ typedef struct LcRate
 typedef struct LcTokenBucket
 {
 	int64_t requests; /* units gained per microsecond */
-	int64_t period;	  /* microseconds of the rate's span = units per token */
+	int64_t period;   /* microseconds of the rate's span = units per token */
 	int64_t capacity; /* units, a whole number of tokens */
-	int64_t credit;	  /* units at `filled_at` */
+	int64_t credit;   /* units at `filled_at` */
 	int64_t filled_at;
 	int64_t paused_until; /* 0 = not paused */
 } LcTokenBucket;

@@ -1,7 +1,7 @@
 /*
  * utf16.h
- *		How LINE counts text ("Character counting in a text"): UTF-16 code units by default, grapheme clusters for labels,
- *		titles and the like.
+ *		How LINE counts text ("Character counting in a text"): UTF-16 code units by default, grapheme clusters for
+ *		labels, titles and the like.
  */
 #ifndef LC_UTF16_H
 #define LC_UTF16_H
