@@ -41,3 +41,15 @@ COMMENT ON FUNCTION linecrm_internal._caller() IS 'the role that called the publ
 CREATE FUNCTION linecrm_internal._caller_search_path() RETURNS text
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'linecrm__caller_search_path';
 COMMENT ON FUNCTION linecrm_internal._caller_search_path() IS 'the search_path with which the public function was called';
+
+CREATE FUNCTION linecrm_internal._text_of(value anyelement) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- Never value::text: that calls a cast which the owner of the type may have written, and here it would run with our rights.
+	RETURN CASE WHEN value IS NULL THEN NULL
+		WHEN pg_typeof(value) = 'bpchar'::regtype THEN rtrim(format('%s', value))
+		ELSE format('%s', value) END;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._text_of(anyelement) IS 'the text of a value of any type, by its output function';

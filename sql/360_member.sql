@@ -298,7 +298,7 @@ CREATE FUNCTION linecrm_internal.friend_of_member(member anyelement, channel tex
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN linecrm_internal.friend_of_member(friend_of_member.member::text, friend_of_member.channel);
+	RETURN linecrm_internal.friend_of_member(linecrm_internal._text_of(friend_of_member.member), friend_of_member.channel);
 END
 $$;
 COMMENT ON FUNCTION linecrm_internal.friend_of_member(anyelement, text) IS 'inner side of linecrm.friend_of_member';
