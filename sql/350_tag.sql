@@ -338,6 +338,22 @@ COMMENT ON FUNCTION linecrm_internal._merge_tags_turn() IS 'one turn of the plan
  * Tags by name.
  */
 
+/* Shared things are changed by who made them or by an administrator. */
+CREATE FUNCTION linecrm_internal._require_tag_owner(tag linecrm_internal.tag) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF linecrm_internal._has_profile('admin', tag.channel_id)
+		OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname = tag.created_by AND pg_has_role(linecrm_internal._caller(), r.oid, 'USAGE')) THEN
+		RETURN;
+	END IF;
+	RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+		MESSAGE = format('tag "%s" belongs to role "%s"', tag.name, tag.created_by),
+		DETAIL = 'A tag is changed, merged and dropped by its owner or an administrator of the channel; everybody else may put it on friends.';
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._require_tag_owner(linecrm_internal.tag) IS 'an error unless the caller made the tag or administers its channel';
+
 CREATE FUNCTION linecrm.save_tag(name text, group_name text DEFAULT NULL, note text DEFAULT NULL, expires_after interval DEFAULT NULL,
 	on_follow boolean DEFAULT NULL, on_text text[] DEFAULT NULL, on_postback text[] DEFAULT NULL, channel text DEFAULT NULL) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'linecrm_call_inner';
@@ -385,6 +401,9 @@ BEGIN
 			format('タグ「%s」はすでに同じ内容です。何も変わりません', clean));
 		RETURN earlier.tag_id;
 	END IF;
+	IF created IS NULL THEN
+		PERFORM linecrm_internal._require_tag_owner(earlier);
+	END IF;
 	UPDATE linecrm_internal.tag t SET group_name = saved.group_name, note = saved.note, expires_after = saved.expires_after,
 		on_follow = saved.on_follow, on_text = saved.on_text, on_postback = saved.on_postback
 	WHERE t.tag_id = earlier.tag_id;
@@ -430,7 +449,8 @@ BEGIN
 	PERFORM linecrm_internal._require_fresh_snapshot('drop_tag and merge_tag');
 	PERFORM pg_advisory_xact_lock(linecrm_internal._lock_key('tag', tid));
 	PERFORM pg_advisory_xact_lock(linecrm_internal._lock_key('tag merge', tid));
-	PERFORM FROM linecrm_internal.tag t WHERE t.tag_id = tid FOR UPDATE;
+	-- Dropped while we waited: say so as for any unknown name.
+	PERFORM linecrm_internal._require_tag_owner(t) FROM linecrm_internal.tag t WHERE t.tag_id = tid;
 	RETURN linecrm_internal._tag_id(_tag_to_drop.channel_id, _tag_to_drop.tag);
 END
 $$;
