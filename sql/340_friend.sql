@@ -39,6 +39,22 @@ $$;
 COMMENT ON FUNCTION linecrm_internal._require_fresh_snapshot(text) IS 'an error in repeatable read and serializable transactions';
 
 /*
+ * An old snapshot still shows a friend who was forgotten meanwhile: only the rows themselves can tell, by a serialization
+ * error. At read committed, _people_lock() and a look afterwards are enough.
+ */
+CREATE FUNCTION linecrm_internal._hold_friends(members linecrm.friendset) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+		PERFORM FROM linecrm_internal.friend f
+		WHERE f.friend_id IN (SELECT linecrm.friend_ids(_hold_friends.members)) FOR KEY SHARE;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._hold_friends(linecrm.friendset) IS 'at repeatable read and serializable: an error if one of the friends has been forgotten since the snapshot';
+
+/*
  * Creates what is missing and says how many. The directory decides: whoever inserts a user id there first owns the
  * friend, a concurrent caller waits for it and then finds it. Ascending order, so that two callers cannot deadlock.
  */

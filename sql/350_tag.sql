@@ -186,6 +186,7 @@ BEGIN
 		wanted := wanted OPERATOR(linecrm.-) linecrm_internal._tag_members(_tag_friends.tag_id);
 	END IF;
 	wanted := linecrm_internal._friends_in(cid, wanted);
+	PERFORM linecrm_internal._hold_friends(wanted);
 	WITH tagged AS (
 		INSERT INTO linecrm_internal.friend_tag AS ft (friend_id, tag_id, channel_id, origin, expires_at)
 		SELECT named.friend_id, _tag_friends.tag_id, cid, _tag_friends.origin, expiry
@@ -376,12 +377,14 @@ BEGIN
 			MESSAGE = format('a tag cannot expire after %s', save_tag.expires_after),
 			HINT = 'expires_after => ''30 days'' lets it expire, ''0'' keeps it for good';
 	END IF;
-	INSERT INTO linecrm_internal.tag AS t (channel_id, name, created_by)
-	VALUES (cid, clean, linecrm_internal._caller())
-	ON CONFLICT (channel_id, name) DO NOTHING
-	RETURNING t.tag_id INTO created;
-	SELECT t.* INTO STRICT earlier FROM linecrm_internal.tag t
-	WHERE t.channel_id = cid AND t.name = clean FOR NO KEY UPDATE;
+	LOOP
+		SELECT t.* INTO earlier FROM linecrm_internal.tag t WHERE t.channel_id = cid AND t.name = clean FOR NO KEY UPDATE;
+		EXIT WHEN FOUND;
+		INSERT INTO linecrm_internal.tag AS t (channel_id, name, created_by)
+		VALUES (cid, clean, linecrm_internal._caller())
+		ON CONFLICT (channel_id, name) DO NOTHING
+		RETURNING t.tag_id INTO created;
+	END LOOP;
 
 	saved := earlier;
 	saved.group_name := CASE WHEN save_tag.group_name IS NULL THEN earlier.group_name

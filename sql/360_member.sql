@@ -122,6 +122,8 @@ DECLARE
 	made linecrm_internal.member_link;
 BEGIN
 	PERFORM linecrm_internal._people_lock(_link_member.channel_id);
+	PERFORM linecrm_internal._friend_channel(_link_member.friend_id);
+	PERFORM linecrm_internal._hold_friends(linecrm.friendset(ARRAY[_link_member.friend_id]));
 	PERFORM FROM linecrm_internal.member_link l
 	WHERE l.friend_id = _link_member.friend_id AND l.member_id = _link_member.member_id
 		AND linecrm_internal._method_strength(l.method) >= linecrm_internal._method_strength(_link_member.method);
