@@ -13,9 +13,9 @@
  *		Statuses that LINE does not document:
  *		1xx, 0	no final answer came: as a cut connection.
  *		2xx		any of them is acceptance; only content that is being prepared (202) is asked for again.
- *		3xx		LINE redirects nothing and redirects are not followed. Something in between answered, and 303 may follow
- *		a
- *				request that was carried out: as a 5xx for sends; final for others, since asking again changes nothing.
+ *		3xx		LINE redirects nothing and redirects are not followed. Something in between answered, and 303 may
+ *				follow a request that was carried out: as a 5xx for sends; final for others, since asking again
+ *				changes nothing.
  *		408		a front server gave up waiting, perhaps behind our back: as a 5xx.
  *		600 on	not HTTP: as a 5xx.
  */

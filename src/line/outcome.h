@@ -63,11 +63,11 @@ typedef struct LcSituation
 typedef struct LcOutcome
 {
 	LcVerdict verdict;
-	bool succeeded;  /* LINE did what was asked, now or before */
-	bool counted;    /* counts as an attempt (for the back-off and the record) */
-	bool sets_doubt; /* perhaps taken: ambiguous_since stays as the claim set it */
-	bool restores_doubt;  /* refused or never sent: ambiguous_since goes back to its value before this attempt */
-	LcErrorBody error; /* LINE's words; all empty after success */
+	bool succeeded;      /* LINE did what was asked, now or before */
+	bool counted;        /* counts as an attempt (for the back-off and the record) */
+	bool sets_doubt;     /* perhaps taken: ambiguous_since stays as the claim set it */
+	bool restores_doubt; /* refused or never sent: ambiguous_since goes back to its value before this attempt */
+	LcErrorBody error;   /* LINE's words; all empty after success */
 } LcOutcome;
 
 /*

@@ -132,9 +132,11 @@ const LcRequestKind lc_request_kinds[] = {
 	CALL("audience_rename", LC_PUT,    V2 "/audienceGroup/{audienceGroupId}/updateDescription", LC_BODY_JSON, PER_MINUTE(60), 200, AGAIN),
 	CALL("audience_delete", LC_DELETE, V2 "/audienceGroup/{audienceGroupId}", LC_BODY_NONE, PER_MINUTE(60), 202, AGAIN),
 	GET("audience_get",         V2 "/audienceGroup/{audienceGroupId}",        PER_MINUTE(60), SMALL),
-	GET("audience_list",        V2 "/audienceGroup/list?page={page}&size={size?}&description={description?}&status={status?}", PER_MINUTE(60), LARGE),
+	GET("audience_list",        V2 "/audienceGroup/list?page={page}&size={size?}&description={description?}&status={status?}"
+		"&includesExternalPublicGroups={includesExternalPublicGroups?}&createRoute={createRoute?}", PER_MINUTE(60), LARGE),
 	GET("audience_shared_get",  V2 "/audienceGroup/shared/{audienceGroupId}", PER_MINUTE(60), SMALL),
-	GET("audience_shared_list", V2 "/audienceGroup/shared/list?page={page}&size={size?}&description={description?}&status={status?}", PER_MINUTE(60), LARGE),
+	GET("audience_shared_list", V2 "/audienceGroup/shared/list?page={page}&size={size?}&description={description?}&status={status?}"
+		"&includesOwnedAudienceGroups={includesOwnedAudienceGroups?}&createRoute={createRoute?}", PER_MINUTE(60), LARGE),
 
 	/* "Insight" */
 	GET("insight_deliveries",   V2 "/insight/message/delivery?date={date}",        PER_HOUR(60), SMALL),

@@ -36,6 +36,12 @@ lc_check_text_message(LcCheck *check, json_t *message)
 	{
 		size_t outer = lc_check_enter(check, "emojis");
 
+		/* each is looked up from the start of the text: not for more than can be right */
+		if (i == EMOJI_MAX)
+		{
+			lc_check_leave(check, outer);
+			break;
+		}
 		lc_check_enter_index(check, i);
 		check_emoji(check, emoji, text);
 		lc_check_leave(check, outer);

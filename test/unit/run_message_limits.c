@@ -442,6 +442,19 @@ test_many_problems(void)
 	CHECK_INT(found.calls, LC_PROBLEMS_MAX);
 }
 
+/* Of too many emojis only as many are looked up as can be right: each costs a walk through the text. */
+static void
+test_many_emojis(void)
+{
+	char json[4096] = "[{\"type\":\"text\",\"text\":\"x\",\"emojis\":[";
+
+	for (int i = 0; i < 60; i++)
+		strcat(json, i == 0 ? "{\"index\":0,\"productId\":\"p\",\"emojiId\":\"1\"}"
+							: ",{\"index\":0,\"productId\":\"p\",\"emojiId\":\"1\"}");
+	strcat(json, "]}]");
+	CHECK_INT(check(json, 0).calls, 21);
+}
+
 int
 main(void)
 {
@@ -452,5 +465,6 @@ main(void)
 	test_content();
 	test_templates();
 	test_many_problems();
+	test_many_emojis();
 	return check_summary();
 }
