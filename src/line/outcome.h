@@ -20,9 +20,13 @@ typedef enum LcTransport
 } LcTransport;
 
 /*
- * From a CURLcode. may_have_sent: the transfer got as far as a usable connection, that is CURLINFO_PRETRANSFER_TIME_T >
- * 0 or CURLINFO_REQUEST_SIZE > 0. Give it truly: a time-out while connecting is harmless, and after a reused connection
- * died curl connects again by itself, so that "could not connect" may follow a request that was sent.
+ * From a CURLcode. may_have_sent: the transfer got as far as a usable connection, that is CURLINFO_PRETRANSFER_TIME_T > 0
+ * or CURLINFO_REQUEST_SIZE > 0. Give it truly: a time-out while connecting is harmless, and "could not connect" may
+ * follow a request that was sent. When a reused connection dies before the first byte of an answer, libcurl sends the
+ * request again by itself on a new one; seen with 7.88: the server had read all of the first, the new connection was
+ * refused, the code was CURLE_COULDNT_CONNECT with a request size above zero.
+ * For kinds without a retry key that silent repetition must be prevented: a body given by CURLOPT_READFUNCTION without a
+ * CURLOPT_SEEKFUNCTION cannot be sent twice, and the transfer ends with CURLE_SEND_FAIL_REWIND, which is "perhaps".
  */
 extern LcTransport lc_transport_of_curl(int curl_code, bool may_have_sent);
 
