@@ -191,3 +191,20 @@ COMMENT ON FUNCTION linecrm.chunks(linecrm.friendset, integer) IS 'the set cut i
 CREATE FUNCTION linecrm.shards(friends linecrm.friendset, OUT shard integer, OUT members linecrm.friendset) RETURNS SETOF record
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 100 AS 'MODULE_PATHNAME', 'linecrm_shards';
 COMMENT ON FUNCTION linecrm.shards(linecrm.friendset) IS 'the set cut at each 65536 friend ids: shard is friend_id >> 16';
+
+-- parts
+CREATE FUNCTION linecrm.slice(friends linecrm.friendset, from_rank bigint, how_many bigint) RETURNS linecrm.friendset
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'linecrm_slice';
+COMMENT ON FUNCTION linecrm.slice(linecrm.friendset, bigint, bigint) IS 'so many friends from a place in the ascending order on; the first has place 1';
+CREATE FUNCTION linecrm.sample(friends linecrm.friendset, how_many bigint, seed text) RETURNS linecrm.friendset
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'linecrm_sample';
+COMMENT ON FUNCTION linecrm.sample(linecrm.friendset, bigint, text) IS 'so many friends drawn at random, the same ones for the same seed; a greater sample contains the smaller one';
+CREATE FUNCTION linecrm.split(friends linecrm.friendset, salt text, part integer, parts integer) RETURNS linecrm.friendset
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'linecrm_split';
+COMMENT ON FUNCTION linecrm.split(linecrm.friendset, text, integer, integer) IS 'part 1 to parts of the friends, of about the same size; a friend is always in the same part for the same salt';
+CREATE FUNCTION linecrm.shard_members(friends linecrm.friendset, shard integer) RETURNS linecrm.friendset
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_shard_members';
+COMMENT ON FUNCTION linecrm.shard_members(linecrm.friendset, integer) IS 'the friends of the set with this friend_id >> 16';
+CREATE FUNCTION linecrm.at_least(how_many integer, sets linecrm.friendset[]) RETURNS linecrm.friendset
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'linecrm_at_least';
+COMMENT ON FUNCTION linecrm.at_least(integer, linecrm.friendset[]) IS 'friends who are in at least so many of the sets; a NULL is no set';

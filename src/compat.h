@@ -31,4 +31,17 @@
 #define LC_CREATE_WAIT_EVENT_SET(events) CreateWaitEventSet(TopMemoryContext, events)
 #endif
 
+/* From 16 on the parser of dates tells more about what is wrong; the caller includes utils/datetime.h. */
+#if PG_VERSION_NUM >= 160000
+#define LcDateTimeProblem DateTimeErrorExtra
+#define LC_DECODE_DATETIME(field, type, fields, kind, time, fraction, offset, problem) \
+	DecodeDateTime(field, type, fields, kind, time, fraction, offset, problem)
+#define LC_DATETIME_PARSE_ERROR(code, problem, text, type) DateTimeParseError(code, problem, text, type, NULL)
+#else
+#define LcDateTimeProblem int
+#define LC_DECODE_DATETIME(field, type, fields, kind, time, fraction, offset, problem) \
+	DecodeDateTime(field, type, fields, kind, time, fraction, offset)
+#define LC_DATETIME_PARSE_ERROR(code, problem, text, type) ((void) (problem), DateTimeParseError(code, text, type))
+#endif
+
 #endif
