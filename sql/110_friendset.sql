@@ -157,7 +157,7 @@ CREATE FUNCTION linecrm_internal._friendset_agg_final(internal) RETURNS linecrm.
 
 CREATE AGGREGATE linecrm.friendset_agg(bigint) (
 	SFUNC = linecrm_internal._friendset_agg_add, STYPE = internal, SSPACE = 4096,
-	FINALFUNC = linecrm_internal._friendset_agg_final, FINALFUNC_MODIFY = SHAREABLE,
+	FINALFUNC = linecrm_internal._friendset_agg_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = linecrm_internal._friendset_agg_combine,
 	SERIALFUNC = linecrm_internal._friendset_agg_serial, DESERIALFUNC = linecrm_internal._friendset_agg_deserial,
 	PARALLEL = SAFE
@@ -165,7 +165,7 @@ CREATE AGGREGATE linecrm.friendset_agg(bigint) (
 COMMENT ON AGGREGATE linecrm.friendset_agg(bigint) IS 'the set of these friend ids; no rows give the empty set, NULL is nobody';
 CREATE AGGREGATE linecrm.friendset_union_agg(linecrm.friendset) (
 	SFUNC = linecrm_internal._friendset_agg_unite, STYPE = internal, SSPACE = 4096,
-	FINALFUNC = linecrm_internal._friendset_agg_final, FINALFUNC_MODIFY = SHAREABLE,
+	FINALFUNC = linecrm_internal._friendset_agg_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = linecrm_internal._friendset_agg_combine,
 	SERIALFUNC = linecrm_internal._friendset_agg_serial, DESERIALFUNC = linecrm_internal._friendset_agg_deserial,
 	PARALLEL = SAFE

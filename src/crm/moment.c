@@ -210,7 +210,7 @@ linecrm_moment_from_date(PG_FUNCTION_ARGS)
 
 /*
  * The instant, given the zone that wall clocks mean. What a clock never shows or shows twice is read as AT TIME ZONE
- * reads it: with the offset that holds before the change.
+ * reads it: by standard time.
  */
 Datum
 linecrm_resolve(PG_FUNCTION_ARGS)
@@ -230,7 +230,7 @@ make(int64 time, int64 kind)
 
 	if (problem != NULL)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("moment out of range"), errdetail("%s", problem),
-						errhint("For no end, leave the argument out.")));
+						TIMESTAMP_NOT_FINITE(time) ? errhint("For no limit, leave the argument out.") : 0));
 	moment = palloc(sizeof(LcMoment));
 	moment->time = time;
 	moment->kind = kind;
