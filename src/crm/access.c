@@ -76,8 +76,8 @@ static struct
 	LocalTransactionId transaction;
 	CommandId command;
 	TimestampTz statement;
-	LcIds channels;		  /* whole channels */
-	LcIds stores;		  /* single stores of other channels */
+	LcIds channels;       /* whole channels */
+	LcIds stores;         /* single stores of other channels */
 	LcIds store_channels; /* the channels of those stores */
 } answer;
 
@@ -130,10 +130,10 @@ linecrm__require_channel(PG_FUNCTION_ARGS)
 		PG_RETURN_VOID();
 	role = GetUserNameFromId(caller_role(), false);
 	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					errmsg("role \"%s\" may not do this on channel %lld", role, (long long) PG_GETARG_INT64(0)),
-					errdetail("No row of its access includes this function on that channel."),
-					errhint("an administrator grants it with linecrm.grant_access(%s, PROFILE, channel => NAME)",
-							quote_literal_cstr(role))));
+	                errmsg("role \"%s\" may not do this on channel %lld", role, (long long) PG_GETARG_INT64(0)),
+	                errdetail("No row of its access includes this function on that channel."),
+	                errhint("an administrator grants it with linecrm.grant_access(%s, PROFILE, channel => NAME)",
+	                        quote_literal_cstr(role))));
 }
 
 bool
@@ -151,14 +151,13 @@ refresh_answer(void)
 	Oid role = frame ? frame->role : GetUserId();
 	Oid function = frame ? frame->function : InvalidOid;
 
-	if (answer.valid && answer.role == role && answer.function == function &&
-		answer.transaction == MyProc->lxid && answer.command == GetCurrentCommandId(false) &&
-		answer.statement == GetCurrentStatementStartTimestamp())
+	if (answer.valid && answer.role == role && answer.function == function && answer.transaction == MyProc->lxid &&
+	    answer.command == GetCurrentCommandId(false) && answer.statement == GetCurrentStatementStartTimestamp())
 		return;
 	if (frame == NULL && IsParallelWorker() && role == caller_extension_owner())
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("a parallel worker does not know who called the function it works for"),
-						errhint("Take linecrm.my_channels() into a variable before the query.")));
+		                errmsg("a parallel worker does not know who called the function it works for"),
+		                errhint("Take linecrm.my_channels() into a variable before the query.")));
 	compute_answer(role, function);
 	answer.role = role;
 	answer.function = function;
@@ -201,9 +200,7 @@ read_access(Oid role, int wanted, bool *all)
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		bool any_channel,
-			any_store,
-			isnull;
+		bool any_channel, any_store, isnull;
 		Datum role_name = heap_getattr(tuple, LC_ACCESS_ROLE_NAME, shape, &isnull);
 		Datum profile = heap_getattr(tuple, LC_ACCESS_PROFILE, shape, &isnull);
 		Datum channel_id = heap_getattr(tuple, LC_ACCESS_CHANNEL_ID, shape, &any_channel);
@@ -211,7 +208,7 @@ read_access(Oid role, int wanted, bool *all)
 		Oid granted_to = get_role_oid(NameStr(*DatumGetName(role_name)), true);
 
 		if (!OidIsValid(granted_to) || !has_privs_of_role(role, granted_to) ||
-			(included_profiles(text_to_cstring(DatumGetTextPP(profile))) & wanted) == 0)
+		    (included_profiles(text_to_cstring(DatumGetTextPP(profile))) & wanted) == 0)
 			continue;
 		if (any_channel)
 			*all = true;
@@ -237,7 +234,8 @@ read_channels(void)
 	bool isnull;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		add_id(&answer.channels, DatumGetInt64(heap_getattr(tuple, LC_CHANNEL_ID, RelationGetDescr(relation), &isnull)));
+		add_id(&answer.channels,
+		       DatumGetInt64(heap_getattr(tuple, LC_CHANNEL_ID, RelationGetDescr(relation), &isnull)));
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
 }
@@ -257,9 +255,8 @@ profiles_of_function(Oid function)
 
 	if (known == function)
 		return known_profiles;
-	if (SPI_connect() != SPI_OK_CONNECT ||
-		SPI_execute_with_args("SELECT p FROM linecrm_internal._profiles_of($1) AS p", 1, types, values, NULL, true, 0) !=
-			SPI_OK_SELECT)
+	if (SPI_connect() != SPI_OK_CONNECT || SPI_execute_with_args("SELECT p FROM linecrm_internal._profiles_of($1) AS p",
+	                                                             1, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the profiles of function %u", function);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		profiles |= profile_bit(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
@@ -276,9 +273,9 @@ profile_bit(const char *profile)
 	{
 		const char *name;
 		int bit;
-	} profiles[] = {{"reader", LC_READER},	   {"analyst", LC_ANALYST}, {"marketer", LC_MARKETER},
-					{"operator", LC_OPERATOR}, {"admin", LC_ADMIN},		{"app", LC_APP},
-					{"gateway", LC_GATEWAY}};
+	} profiles[] = {{"reader", LC_READER},     {"analyst", LC_ANALYST}, {"marketer", LC_MARKETER},
+	                {"operator", LC_OPERATOR}, {"admin", LC_ADMIN},     {"app", LC_APP},
+	                {"gateway", LC_GATEWAY}};
 
 	for (int i = 0; i < lengthof(profiles); i++)
 		if (strcmp(profile, profiles[i].name) == 0)

@@ -61,7 +61,7 @@ linecrm_call_inner(PG_FUNCTION_ARGS)
 	if (skipped_for_null(inner, fcinfo))
 		PG_RETURN_NULL();
 	InitFunctionCallInfoData(*call, &inner->function, fcinfo->nargs, fcinfo->fncollation, fcinfo->context,
-							 fcinfo->resultinfo);
+	                         fcinfo->resultinfo);
 	memcpy(call->args, fcinfo->args, fcinfo->nargs * sizeof(NullableDatum));
 
 	GetUserIdAndSecContext(&user, &sec_context);
@@ -126,13 +126,14 @@ find_inner(FmgrInfo *outer)
 	if (!HeapTupleIsValid(outer_tuple))
 		elog(ERROR, "cache lookup failed for function %u", outer->fn_oid);
 	tuple = SearchSysCache3(PROCNAMEARGSNSP, NameGetDatum(&((Form_pg_proc) GETSTRUCT(outer_tuple))->proname),
-							PointerGetDatum(&((Form_pg_proc) GETSTRUCT(outer_tuple))->proargtypes),
-							ObjectIdGetDatum(get_namespace_oid("linecrm_internal", false)));
+	                        PointerGetDatum(&((Form_pg_proc) GETSTRUCT(outer_tuple))->proargtypes),
+	                        ObjectIdGetDatum(get_namespace_oid("linecrm_internal", false)));
 	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-						errmsg("linecrm.%s has no inner function with the same argument types",
-							   NameStr(((Form_pg_proc) GETSTRUCT(outer_tuple))->proname)),
-						errhint("The library and the extension's script differ in version: ALTER EXTENSION linecrm UPDATE.")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_UNDEFINED_FUNCTION),
+		         errmsg("linecrm.%s has no inner function with the same argument types",
+		                NameStr(((Form_pg_proc) GETSTRUCT(outer_tuple))->proname)),
+		         errhint("The library and the extension's script differ in version: ALTER EXTENSION linecrm UPDATE.")));
 
 	inner = MemoryContextAllocZero(outer->fn_mcxt, sizeof(LcInner));
 	fmgr_info_cxt(((Form_pg_proc) GETSTRUCT(tuple))->oid, &inner->function, outer->fn_mcxt);
@@ -197,7 +198,7 @@ caller_extension_owner(void)
 	tuple = SearchSysCache1(NAMESPACENAME, CStringGetDatum("linecrm_internal"));
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_SCHEMA), errmsg("schema linecrm_internal does not exist"),
-						errhint("CREATE EXTENSION linecrm;")));
+		                errhint("CREATE EXTENSION linecrm;")));
 	extension_owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
 	ReleaseSysCache(tuple);
 	return extension_owner;

@@ -11,8 +11,8 @@
  */
 typedef struct LcCaller
 {
-	Oid role;				 /* who asked */
-	Oid function;			 /* the outermost public function he called; InvalidOid for a query in the gate */
+	Oid role;                /* who asked */
+	Oid function;            /* the outermost public function he called; InvalidOid for a query in the gate */
 	const char *search_path; /* his search_path as he called */
 	struct LcCaller *outer;
 } LcCaller;

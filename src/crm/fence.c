@@ -49,9 +49,9 @@ static ProcessUtility_hook_type next_utility_hook;
 static bool check_gate_setting(char **newval, void **extra, GucSource source);
 static void look_at_function(ObjectAccessType access, Oid classId, Oid objectId, int subId, void *arg);
 static bool is_harmless(Oid function);
-static void look_at_utility(PlannedStmt *statement, const char *text, bool read_only_tree, ProcessUtilityContext context,
-							ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest,
-							QueryCompletion *completion);
+static void look_at_utility(PlannedStmt *statement, const char *text, bool read_only_tree,
+                            ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+                            DestReceiver *dest, QueryCompletion *completion);
 static void start_clock(TimestampTz deadline);
 static void stop_clock(void);
 static void clock_handler(void);
@@ -60,9 +60,9 @@ void
 fence_init(void)
 {
 	DefineCustomStringVariable("linecrm.gate", "Author of the query that runs in the gate; for parallel workers.", NULL,
-							   &gate_setting, "", PGC_USERSET,
-							   GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
-							   check_gate_setting, NULL, NULL);
+	                           &gate_setting, "", PGC_USERSET,
+	                           GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+	                           check_gate_setting, NULL, NULL);
 	next_access_hook = object_access_hook;
 	object_access_hook = look_at_function;
 	next_utility_hook = ProcessUtility_hook;
@@ -78,7 +78,8 @@ fence_raise(LcFence *fence, Oid author, int timeout_ms)
 	changing_setting = true;
 	PG_TRY();
 	{
-		(void) set_config_option("linecrm.gate", value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, ERROR, false);
+		(void) set_config_option("linecrm.gate", value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, ERROR,
+		                         false);
 	}
 	PG_FINALLY();
 	{
@@ -153,12 +154,12 @@ look_at_function(ObjectAccessType access, Oid classId, Oid objectId, int subId, 
 	if (access != OAT_FUNCTION_EXECUTE || !OidIsValid(fence_author()) || is_harmless(objectId))
 		return;
 	name = format_procedure_qualified(objectId);
-	ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
-					errmsg("function %s may change something and cannot be called here", name),
-					errdetail("Segments and other stored queries only read; functions that are VOLATILE are refused at any depth."),
-					objectId >= FirstNormalObjectId
-						? errhint("If it only reads: ALTER FUNCTION %s STABLE;", name)
-						: 0));
+	ereport(ERROR,
+	        (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+	         errmsg("function %s may change something and cannot be called here", name),
+	         errdetail(
+	             "Segments and other stored queries only read; functions that are VOLATILE are refused at any depth."),
+	         objectId >= FirstNormalObjectId ? errhint("If it only reads: ALTER FUNCTION %s STABLE;", name) : 0));
 }
 
 /*
@@ -185,15 +186,15 @@ is_harmless(Oid function)
 
 static void
 look_at_utility(PlannedStmt *statement, const char *text, bool read_only_tree, ProcessUtilityContext context,
-				ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+                ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
 	Node *node = statement->utilityStmt;
 
 	if (OidIsValid(fence_author()) && !IsA(node, VariableShowStmt) && !IsA(node, DeclareCursorStmt) &&
-		!IsA(node, FetchStmt) && !IsA(node, ClosePortalStmt))
+	    !IsA(node, FetchStmt) && !IsA(node, ClosePortalStmt))
 		ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
-						errmsg("%s cannot be used here", GetCommandTagName(CreateCommandTag(node))),
-						errdetail("Segments and other stored queries only read.")));
+		                errmsg("%s cannot be used here", GetCommandTagName(CreateCommandTag(node))),
+		                errdetail("Segments and other stored queries only read.")));
 	if (next_utility_hook)
 		next_utility_hook(statement, text, read_only_tree, context, params, environment, dest, completion);
 	else

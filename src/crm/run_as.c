@@ -39,6 +39,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/varlena.h"
@@ -132,8 +133,9 @@ pass(const LcQuery *query, LcRowTaker *taker, bool execute)
 	if (error == NULL)
 		return;
 	if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && error->hint == NULL)
-		error->hint = psprintf("%s runs with the rights of role \"%s\": grant them to that role, or let somebody who has them save it.",
-							   query->what, query->author);
+		error->hint = psprintf(
+		    "%s runs with the rights of role \"%s\": grant them to that role, or let somebody who has them save it.",
+		    query->what, query->author);
 	ReThrowError(error);
 }
 
@@ -144,9 +146,9 @@ author_of(const LcQuery *query)
 
 	if (!OidIsValid(author))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("%s cannot be run because its owner, role \"%s\", does not exist any more", query->what,
-							   query->author),
-						errhint("Somebody else must save it again, in his own name.")));
+		                errmsg("%s cannot be run because its owner, role \"%s\", does not exist any more", query->what,
+		                       query->author),
+		                errhint("Somebody else must save it again, in his own name.")));
 	return author;
 }
 
@@ -158,20 +160,25 @@ open_gate(LcGate *gate, const LcQuery *query, Oid author)
 
 	if (fence_depth() >= LC_GATE_DEPTH)
 		ereport(ERROR, (errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
-						errmsg("%s cannot be run inside %d other stored queries", query->what, LC_GATE_DEPTH),
-						errdetail("They probably refer to each other in a circle.")));
+		                errmsg("%s cannot be run inside %d other stored queries", query->what, LC_GATE_DEPTH),
+		                errdetail("They probably refer to each other in a circle.")));
+	/*
+	 * PL/pgSQL keeps prepared expressions for a transaction, without looking at their functions again: what was prepared
+	 * outside must not be reused inside.
+	 */
+	if (fence_depth() == 0)
+		ResetPlanCache();
 	gate->query = query;
 	gate->context = CurrentMemoryContext;
 	gate->owner = CurrentResourceOwner;
 	gate->timeout_ms = query->timeout_ms > 0 ? query->timeout_ms : lc_segment_timeout;
-	gate->caller = (LcCaller) {author, InvalidOid, query->search_path, caller_top};
+	gate->caller = (LcCaller){author, InvalidOid, query->search_path, caller_top};
 
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
 		GetUserIdAndSecContext(&user, &sec_context);
-		SetUserIdAndSecContext(author,
-							   sec_context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+		SetUserIdAndSecContext(author, sec_context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
 		set_for_gate("search_path", path_for_gate(query->search_path));
 		if (query->time_zone != NULL)
 			set_for_gate("TimeZone", query->time_zone);
@@ -219,7 +226,8 @@ path_for_gate(const char *search_path)
 
 	initStringInfo(&path);
 	if (!SplitIdentifierString(pstrdup(search_path), ',', &schemas))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("search_path \"%s\" is not a list of names", search_path)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("search_path \"%s\" is not a list of names", search_path)));
 	foreach (cell, schemas)
 		if (strcmp(lfirst(cell), "pg_temp") != 0)
 			appendStringInfo(&path, "%s, ", quote_identifier(lfirst(cell)));
@@ -230,9 +238,12 @@ path_for_gate(const char *search_path)
 static void
 refuse_overdue(const LcGate *gate)
 {
-	ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED),
-					errmsg("%s was stopped because it ran longer than %d ms", gate->query->what, gate->timeout_ms),
-					errhint("Make it quicker (EXPLAIN shows how it runs), or let an administrator raise linecrm.segment_timeout.")));
+	ereport(
+	    ERROR,
+	    (errcode(ERRCODE_QUERY_CANCELED),
+	     errmsg("%s was stopped because it ran longer than %d ms", gate->query->what, gate->timeout_ms),
+	     errhint(
+	         "Make it quicker (EXPLAIN shows how it runs), or let an administrator raise linecrm.segment_timeout.")));
 }
 
 /* Errors inside point into the author's text, not into the statement that led here. */
@@ -258,10 +269,11 @@ plan_text(const LcQuery *query)
 	Query *analysed = parse_analyze_fixedparams(raw, query->text, NULL, 0, NULL);
 	List *rewritten;
 
-	if (analysed->commandType != CMD_SELECT || analysed->utilityStmt != NULL || writes_or_locks((Node *) analysed, NULL))
-		ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
-						errmsg("%s must only read", query->what),
-						errdetail("INSERT, UPDATE, DELETE, MERGE, INTO and FOR UPDATE or FOR SHARE are refused, also inside WITH and sub-selects.")));
+	if (analysed->commandType != CMD_SELECT || analysed->utilityStmt != NULL ||
+	    writes_or_locks((Node *) analysed, NULL))
+		ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("%s must only read", query->what),
+		                errdetail("INSERT, UPDATE, DELETE, MERGE, INTO and FOR UPDATE or FOR SHARE are refused, also "
+		                          "inside WITH and sub-selects.")));
 	refuse_temporary((Node *) analysed, (void *) query);
 	rewritten = QueryRewrite(analysed);
 	if (list_length(rewritten) != 1)
@@ -278,18 +290,21 @@ parse_text(const LcQuery *query)
 	SelectStmt *first;
 
 	if (list_length(statements) != 1)
-		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
-						errmsg("%s must be one SELECT, the text has %d statements", query->what, list_length(statements)),
-						errhint("Give one query that yields friend_id, without anything before or behind it.")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_SYNTAX_ERROR),
+		         errmsg("%s must be one SELECT, the text has %d statements", query->what, list_length(statements)),
+		         errhint("Give one query that yields friend_id, without anything before or behind it.")));
 	raw = linitial_node(RawStmt, statements);
 	if (!IsA(raw->stmt, SelectStmt))
-		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
-						errmsg("%s must be a SELECT, not %s", query->what, GetCommandTagName(CreateCommandTag(raw->stmt))),
-						errhint("Give one query that yields friend_id.")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_SYNTAX_ERROR),
+		         errmsg("%s must be a SELECT, not %s", query->what, GetCommandTagName(CreateCommandTag(raw->stmt))),
+		         errhint("Give one query that yields friend_id.")));
 	for (first = (SelectStmt *) raw->stmt; first->larg != NULL; first = first->larg)
 		;
 	if (first->intoClause != NULL)
-		ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("%s must only read, not SELECT INTO", query->what)));
+		ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+		                errmsg("%s must only read, not SELECT INTO", query->what)));
 	return raw;
 }
 
@@ -321,10 +336,11 @@ refuse_temporary(Node *node, void *context)
 		RangeTblEntry *entry = (RangeTblEntry *) node;
 
 		if (entry->rtekind == RTE_RELATION && get_rel_persistence(entry->relid) == RELPERSISTENCE_TEMP)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-							errmsg("%s cannot use the temporary table \"%s\"", ((const LcQuery *) context)->what,
-								   get_rel_name(entry->relid)),
-							errdetail("Other sessions, and the planner that runs scheduled deliveries, do not have it.")));
+			ereport(ERROR,
+			        (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+			         errmsg("%s cannot use the temporary table \"%s\"", ((const LcQuery *) context)->what,
+			                get_rel_name(entry->relid)),
+			         errdetail("Other sessions, and the planner that runs scheduled deliveries, do not have it.")));
 		return false;
 	}
 	if (IsA(node, Query))
@@ -339,9 +355,10 @@ check_cost(const LcQuery *query, PlannedStmt *plan)
 
 	if (limit > 0 && plan->planTree->total_cost > limit)
 		ereport(ERROR, (errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
-						errmsg("%s is too expensive: the planner expects cost %.0f, the limit is %.0f", query->what,
-							   plan->planTree->total_cost, limit),
-						errhint("Look for a missing join condition or index (EXPLAIN), or let an administrator raise linecrm.segment_cost_limit.")));
+		                errmsg("%s is too expensive: the planner expects cost %.0f, the limit is %.0f", query->what,
+		                       plan->planTree->total_cost, limit),
+		                errhint("Look for a missing join condition or index (EXPLAIN), or let an administrator raise "
+		                        "linecrm.segment_cost_limit.")));
 }
 
 static void

@@ -11,13 +11,13 @@
 /* A query that somebody saved. */
 typedef struct LcQuery
 {
-	const char *what;		 /* how messages call it: segment "vip" */
-	const char *author;		 /* the role whose rights it runs with */
+	const char *what;        /* how messages call it: segment "vip" */
+	const char *author;      /* the role whose rights it runs with */
 	const char *search_path; /* what his names meant when he saved it */
-	const char *time_zone;	 /* NULL: the session's */
+	const char *time_zone;   /* NULL: the session's */
 	const char *text;
-	int timeout_ms;			 /* 0: linecrm.segment_timeout */
-	double cost_limit;		 /* 0: linecrm.segment_cost_limit */
+	int timeout_ms;    /* 0: linecrm.segment_timeout */
+	double cost_limit; /* 0: linecrm.segment_cost_limit */
 } LcQuery;
 
 /*

@@ -39,8 +39,8 @@ PG_FUNCTION_INFO_V1(linecrm__check_query);
 /* Which column names the friend, and how to read it. */
 typedef struct LcFriendColumn
 {
-	int index;		 /* from 0 */
-	Oid type;		 /* int2, int4, int8 or friendset */
+	int index; /* from 0 */
+	Oid type;  /* int2, int4, int8 or friendset */
 	bool is_set;
 } LcFriendColumn;
 
@@ -127,10 +127,9 @@ linecrm__run_rows(PG_FUNCTION_ARGS)
 	taker.store = set->setResult;
 	taker.result = set->setDesc;
 	fmgr_info(F_TO_JSONB, &taker.to_jsonb);
-	fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSONB, JSONBOID,
-											 list_make1(makeNullConst(RECORDOID, -1, InvalidOid)), InvalidOid, InvalidOid,
-											 COERCE_EXPLICIT_CALL),
-					   &taker.to_jsonb);
+	fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSONB, JSONBOID, list_make1(makeNullConst(RECORDOID, -1, InvalidOid)),
+	                                         InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL),
+	                   &taker.to_jsonb);
 	run_as_execute(&query, &taker.taker);
 	return (Datum) 0;
 }
@@ -152,7 +151,8 @@ query_of_arguments(FunctionCallInfo fcinfo)
 	LcQuery query = {.what = "the query"};
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a query needs an author, a search_path and a text")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a query needs an author, a search_path and a text")));
 	query.author = NameStr(*PG_GETARG_NAME(0));
 	query.search_path = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	query.text = text_to_cstring(PG_GETARG_TEXT_PP(2));
@@ -230,8 +230,7 @@ rows_row(LcRowTaker *taker, TupleTableSlot *slot)
 	bool nulls[2] = {false, false};
 	LcFriendset set;
 	LcRanges ranges;
-	uint32_t first,
-		last;
+	uint32_t first, last;
 
 	if (isnull)
 		return;
@@ -302,13 +301,14 @@ friend_column(TupleDesc columns, const char *what)
 
 	column.type = getBaseType(attribute->atttypid);
 	column.is_set = columns->natts == 1 &&
-					column.type == GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("friendset"),
-												   ObjectIdGetDatum(namespace));
+	                column.type == GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("friendset"),
+	                                               ObjectIdGetDatum(namespace));
 	if (!column.is_set && column.type != INT2OID && column.type != INT4OID && column.type != INT8OID)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("%s yields \"%s\" of type %s, not bigint", what, NameStr(attribute->attname),
-							   format_type_be(attribute->atttypid)),
-						errhint("Yield friend_id from linecrm.friend (or from linecrm.member_link for a member), or cast it: friend_id::bigint.")));
+		                errmsg("%s yields \"%s\" of type %s, not bigint", what, NameStr(attribute->attname),
+		                       format_type_be(attribute->atttypid)),
+		                errhint("Yield friend_id from linecrm.friend (or from linecrm.member_link for a member), or "
+		                        "cast it: friend_id::bigint.")));
 	return column;
 }
 
@@ -330,7 +330,7 @@ find_friend_column(TupleDesc columns, const char *what)
 		found = 0;
 	if (found < 0)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("%s yields no column friend_id", what),
-						errhint("Select friend_id; further columns become variables of the template.")));
+		                errhint("Select friend_id; further columns become variables of the template.")));
 	return found;
 }
 
@@ -345,10 +345,12 @@ other_columns(TupleDesc columns, int friend_index, const char *what)
 		if (from == friend_index)
 			continue;
 		for (int i = 1; i < to; i++)
-			if (strcmp(NameStr(TupleDescAttr(others, i - 1)->attname), NameStr(TupleDescAttr(columns, from)->attname)) == 0)
-				ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
-								errmsg("%s yields two columns \"%s\"", what, NameStr(TupleDescAttr(columns, from)->attname)),
-								errhint("Name them apart with AS.")));
+			if (strcmp(NameStr(TupleDescAttr(others, i - 1)->attname),
+			           NameStr(TupleDescAttr(columns, from)->attname)) == 0)
+				ereport(ERROR,
+				        (errcode(ERRCODE_DUPLICATE_COLUMN),
+				         errmsg("%s yields two columns \"%s\"", what, NameStr(TupleDescAttr(columns, from)->attname)),
+				         errhint("Name them apart with AS.")));
 		TupleDescCopyEntry(others, to++, columns, from + 1);
 	}
 	return others;

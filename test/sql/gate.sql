@@ -220,6 +220,18 @@ SELECT world.try('SELECT id FROM secret');
 INSERT INTO author_stuff.cast_does VALUES ('NOTIFY x');
 SELECT world.try('SELECT 1 WHERE to_json(''fine''::mood) IS NOT NULL');
 SELECT * FROM linecrm_internal._run_rows('regress_author', 'author_stuff', 'SELECT 1 AS friend_id, ''fine''::mood AS m', NULL, NULL);
+-- a function that was warmed up outside the gate in the same transaction: its expressions are prepared already
+SET client_min_messages = warning;
+SET ROLE regress_author;
+CREATE FUNCTION author_stuff.warm() RETURNS bigint LANGUAGE plpgsql STABLE AS $$ DECLARE done boolean; BEGIN done := pg_try_advisory_xact_lock_shared(99); RETURN 1; END $$;
+RESET ROLE;
+RESET client_min_messages;
+BEGIN;
+SET LOCAL search_path = author_stuff, world, public, pg_temp;
+SELECT author_stuff.warm() > 0 FROM generate_series(1, 2);
+UPDATE world.before SET state = world.state();
+SELECT world.try('SELECT warm()');
+COMMIT;
 -- other extensions: a volatile function that leaves the database, a stable one that runs whatever text it gets
 SET client_min_messages = warning;
 CREATE EXTENSION dblink SCHEMA world;
