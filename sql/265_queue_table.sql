@@ -28,7 +28,7 @@ CREATE TABLE linecrm_internal.outbox (
 	ambiguous_since  timestamptz,
 	lease_until      timestamptz,
 	epoch            bigint,
-	PRIMARY KEY (slot, channel_id, lane, outbox_id)
+	PRIMARY KEY (channel_id, lane, outbox_id, slot)
 ) PARTITION BY LIST (slot);
 COMMENT ON TABLE linecrm_internal.outbox IS 'local: requests due now. lane: 0 reply, 1 transactional, 2 chat, 3 marketing; ambiguous_since: since when LINE may have accepted it without our knowing';
 

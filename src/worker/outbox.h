@@ -30,6 +30,7 @@ typedef struct LcClaim
 	LcChannel *channel;
 	int64 credential_version;
 	char retry_key[37]; /* "": none */
+	int friends;	   /* of the request */
 	int recipients;	   /* user ids in the body */
 
 	/* what is sent; in the memory of the claim's turn */

@@ -210,7 +210,7 @@ judge_row(LcClaiming *claiming, LcWish *wish, LcClaim *claim)
 		finish_claim(claiming, claim, outcome, reason);
 		return false;
 	}
-	if (claiming->recipients + (int) look_int64(claiming, LOOK_FRIENDS) > RECIPIENTS_AT_ONCE && claiming->chosen > 0)
+	if (claiming->recipients + claim->friends > RECIPIENTS_AT_ONCE && claiming->chosen > 0)
 	{
 		wish->found_next_id = Min(wish->found_next_id, claim->outbox_id);
 		return false;
@@ -226,7 +226,7 @@ judge_row(LcClaiming *claiming, LcWish *wish, LcClaim *claim)
 		channel_give_token_back(claim->channel, claim->kind);
 		return false;
 	}
-	claiming->recipients += Max(1, (int) look_int64(claiming, LOOK_FRIENDS));
+	claiming->recipients += Max(1, claim->friends);
 	return true;
 }
 
@@ -525,6 +525,7 @@ read_claim(LcClaiming *claiming, LcWish *wish)
 	claim->attempts = DatumGetInt32(look_at(claiming, LOOK_ATTEMPTS, &(bool){0})) + 1;
 	claim->doubt_before = look_int64(claiming, LOOK_AMBIGUOUS_SINCE);
 	claim->leased_at = claiming->now;
+	claim->friends = (int) look_int64(claiming, LOOK_FRIENDS);
 	claim->not_after = look_int64(claiming, LOOK_NOT_AFTER);
 	claim->kind = lc_request_kind(kind);
 	claim->credential_version = look_int64(claiming, LOOK_CREDENTIAL_VERSION);

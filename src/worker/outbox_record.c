@@ -95,7 +95,9 @@ outbox_finish_row(LcColumns *columns, const LcClaim *claim, const char *outcome,
 	columns_set_text(columns, 4, outcome);
 	columns_set_text(columns, 5, reason);
 	columns_set_text(columns, 6, detail);
-	columns_set(columns, 9, Int32GetDatum(claim->recipients));
+	columns_set(columns, 9, Int32GetDatum(strcmp(reason ? reason : "", "no_recipients") == 0 ? 0
+										  : claim->recipients > 0						   ? claim->recipients
+																						   : claim->friends));
 	columns_set(columns, 10, Int32GetDatum(claim->attempts));
 }
 

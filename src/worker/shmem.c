@@ -190,6 +190,7 @@ init_shared(void)
 
 		pg_atomic_init_u32(&slot->database, 0);
 		pg_atomic_init_u64(&slot->low_outbox_id, PG_UINT64_MAX);
+		pg_atomic_init_u32(&slot->attention, 0);
 		pg_atomic_init_u32(&slot->prepared, 0);
 		pg_atomic_init_u64(&slot->sender.requests, 0);
 		pg_atomic_init_u64(&slot->sender.finished, 0);

@@ -58,6 +58,7 @@ typedef struct LcDatabaseSlot
 	bool blocked;	  /* no worker may start; their error says why. Probed again each minute */
 	pg_atomic_uint32 pending[LC_ROLES];	  /* "there is work", test-and-set by commits */
 	pg_atomic_uint64 low_outbox_id;		  /* smallest outbox id of commits not yet looked at; max: none */
+	pg_atomic_uint32 attention;			  /* somebody resumed, cancelled, set a credential... */
 	pg_atomic_uint32 prepared;			  /* a prepared transaction may hold outbox rows */
 	LcWorkerSlot worker[LC_ROLES];
 	LcSenderCounters sender;

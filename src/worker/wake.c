@@ -50,7 +50,10 @@ wake_at_commit(int mask)
 	wake_mask |= mask;
 }
 
-/* linecrm_internal._wake(worker text): sender, clerk, planner or launcher, when this transaction commits. */
+/*
+ * linecrm_internal._wake(worker text): sender, clerk, planner or launcher, when this transaction commits. For the sender
+ * it means that something other than new requests wants attention: a hold, a cancellation, a credential.
+ */
 Datum
 linecrm_wake(PG_FUNCTION_ARGS)
 {
@@ -59,7 +62,7 @@ linecrm_wake(PG_FUNCTION_ARGS)
 	for (LcRole role = 0; role < LC_ROLES; role++)
 		if (strcmp(name, lc_role_names[role]) == 0)
 		{
-			wake_at_commit(1 << role);
+			wake_at_commit(role == LC_SENDER ? LC_WAKE_SENDER | LC_WAKE_ATTENTION : 1 << role);
 			PG_RETURN_VOID();
 		}
 	if (strcmp(name, "launcher") != 0)
@@ -144,6 +147,8 @@ apply_wakes(void)
 	/* First where to look, then that there is something. */
 	if (lowest_outbox_id != PG_UINT64_MAX)
 		lower_to(&slot->low_outbox_id, lowest_outbox_id);
+	if (wake_mask & LC_WAKE_ATTENTION)
+		pg_atomic_write_u32(&slot->attention, 1);
 	for (LcRole role = 0; role < LC_ROLES; role++)
 		if (wake_mask & (1 << role))
 			wake_role(slot, role);

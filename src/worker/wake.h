@@ -11,6 +11,7 @@
 #define LC_WAKE_CLERK (1 << LC_CLERK)
 #define LC_WAKE_PLANNER (1 << LC_PLANNER)
 #define LC_WAKE_LAUNCHER (1 << LC_ROLES)
+#define LC_WAKE_ATTENTION (1 << (LC_ROLES + 1)) /* the sender is to look after holds and cancellations */
 
 extern void wake_init(void);
 extern void wake_at_commit(int mask);
