@@ -30,6 +30,8 @@
 #include "worker/outbox.h"
 #include "worker/wake.h"
 
+#define CAMPAIGN_SLOT (-1) /* of table delivery */
+
 typedef struct LcRecording
 {
 	LcColumns finished;
@@ -87,6 +89,9 @@ outbox_finish_columns(LcColumns *columns, int room)
 void
 outbox_finish_row(LcColumns *columns, const LcClaim *claim, const char *outcome, const char *reason, const char *detail)
 {
+	/* A campaign may end with this one; the planner sees to it. */
+	if (claim->delivery_slot == CAMPAIGN_SLOT)
+		wake_at_commit(LC_WAKE_PLANNER);
 	columns_add_row(columns);
 	columns_set(columns, 0, Int16GetDatum(claim->slot));
 	columns_set(columns, 1, Int64GetDatum(claim->channel_id));
@@ -124,8 +129,6 @@ outbox_finish(LcColumns *columns)
 		return;
 	columns_arrays(columns, values);
 	outbox_run(LC_PLAN_FINISH, sql, 12, types, values, NULL, SPI_OK_INSERT);
-	/* A campaign may have ended with these; the planner sees to it. */
-	wake_at_commit(LC_WAKE_PLANNER);
 }
 
 /* Held with the reason of the first that found out; who holds it already is not overruled. */

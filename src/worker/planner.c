@@ -1,0 +1,60 @@
+/*
+ * planner.c
+ *		The process for what may take long: segments of scheduled deliveries run here, as their authors, behind the gate.
+ *
+ * Woken by commits that schedule something, by the sender when requests ended, and by the clock: _next_due() says when
+ * the next delivery falls due. Once a minute it does the house-work even when nobody called. What it does is SQL, in
+ * functions that return how much they did (turns.c).
+ *
+ *   _plan_due_turn     scheduled deliveries that fell due become requests
+ *   _merge_tags_turn   what was appended to tag sets is merged; expired tags go
+ *   _finish_turn       campaigns whose last request ended are closed
+ *   _limits_turn       channels that LINE's monthly limit holds
+ *   _rotate_turn       slots of the outbox ring are emptied
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+#include "worker/launcher.h"
+#include "worker/turns.h"
+#include "worker/worker.h"
+
+#define HOUSEWORK_MS (60 * 1000)
+/* The sender wakes the planner with each batch of outcomes; it need not look at each of them. */
+#define SHORTEST_PAUSE_MS 250
+
+void
+linecrm_planner_main(Datum main_arg)
+{
+	LcTurn turns[] = {{"_plan_due_turn", "plan deliveries"},
+					  {"_merge_tags_turn", "merge tags"},
+					  {"_finish_turn", "close deliveries"},
+					  {"_limits_turn", "look after channels at their limit"},
+					  {"_rotate_turn", "rotate the outbox"}};
+	TimestampTz next = 0;	  /* when to look at the latest */
+	TimestampTz earliest = 0; /* the pause after the last look */
+
+	worker_start(main_arg, LC_PLANNER);
+	for (;;)
+	{
+		if (worker_must_leave())
+			worker_leave();
+		if (worker_take_pending(LC_PLANNER))
+			next = Min(next, earliest);
+		if (next <= GetCurrentTimestamp())
+		{
+			bool busy = turns_run(turns, lengthof(turns));
+			TimestampTz now = GetCurrentTimestamp();
+
+			next = Min(TimestampTzPlusMilliseconds(now, HOUSEWORK_MS), turns_ask_time("_next_due"));
+			for (int i = 0; i < lengthof(turns); i++)
+				if (turns[i].failures > 0)
+					next = Min(next, turns[i].not_before);
+			/* What is due and was not done, because it failed, has a back-off of its own. */
+			earliest = TimestampTzPlusMilliseconds(now, SHORTEST_PAUSE_MS);
+			next = busy ? now : Max(next, earliest);
+		}
+		worker_wait(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next));
+	}
+}

@@ -1,0 +1,105 @@
+/*
+ * turns.c
+ *		SQL functions that clerk and planner call again and again until there is nothing left to do.
+ *
+ * Each call is one transaction. A function that fails is logged once, shown by doctor(), and called again with
+ * back-off, up to a minute; the others go on. A function that does not exist is no error: the library may be newer than
+ * the SQL that is installed, until ALTER EXTENSION UPDATE.
+ *
+ * Runs in clerk and planner. Throws nothing of its own.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+#include "worker/turns.h"
+#include "worker/worker.h"
+
+#define FIRST_BACKOFF_MS 200
+#define LONGEST_BACKOFF_MS 60000
+
+typedef struct LcTurnStep
+{
+	const char *name;
+	bool ask_time;
+	int64 did;
+	TimestampTz time;
+} LcTurnStep;
+
+static void turn_step(void *arg);
+static bool function_exists(const char *name);
+
+/* Calls each function once, unless it is in its back-off. True if any of them did something: call again. */
+bool
+turns_run(LcTurn *turns, int count)
+{
+	bool busy = false;
+
+	for (int i = 0; i < count; i++)
+	{
+		LcTurn *turn = &turns[i];
+		LcTurnStep step = {turn->name};
+		TimestampTz now = GetCurrentTimestamp();
+
+		if (turn->not_before > now)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		if (worker_transaction(turn->what, turn_step, &step))
+		{
+			turn->failures = 0;
+			busy |= step.did > 0;
+			continue;
+		}
+		now = GetCurrentTimestamp();
+		turn->not_before = TimestampTzPlusMilliseconds(
+			now, Min((long) FIRST_BACKOFF_MS << Min(turn->failures, 10), (long) LONGEST_BACKOFF_MS));
+		turn->failures++;
+	}
+	return busy;
+}
+
+/* What a function without arguments says is the next time to look; DT_NOEND for NULL, errors and a missing function. */
+TimestampTz
+turns_ask_time(const char *function)
+{
+	LcTurnStep step = {function, true, 0, DT_NOEND};
+
+	(void) worker_transaction("look for what falls due next", turn_step, &step);
+	return step.time;
+}
+
+static void
+turn_step(void *arg)
+{
+	LcTurnStep *step = arg;
+	char sql[128];
+	bool isnull;
+	Datum value;
+
+	if (!function_exists(step->name))
+		return;
+	snprintf(sql, sizeof(sql), step->ask_time ? "SELECT linecrm_internal.%s()" : "SELECT linecrm_internal.%s()::bigint",
+			 step->name);
+	if (SPI_execute(sql, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		return;
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (isnull)
+		return;
+	if (step->ask_time)
+		step->time = DatumGetTimestampTz(value);
+	else
+		step->did = DatumGetInt64(value);
+}
+
+static bool
+function_exists(const char *name)
+{
+	List *names = list_make2(makeString("linecrm_internal"), makeString(pstrdup(name)));
+
+	return OidIsValid(LookupFuncName(names, 0, NULL, true));
+}

@@ -1,0 +1,22 @@
+/*
+ * turns.h
+ *		SQL functions that a worker calls again and again until there is nothing left to do.
+ */
+#ifndef LINECRM_TURNS_H
+#define LINECRM_TURNS_H
+
+#include "datatype/timestamp.h"
+
+/* One such function: linecrm_internal.NAME(), which returns how much it did. */
+typedef struct LcTurn
+{
+	const char *name;
+	const char *what; /* completes "linecrm could not ..." */
+	int failures;
+	TimestampTz not_before; /* after an error */
+} LcTurn;
+
+extern bool turns_run(LcTurn *turns, int count);
+extern TimestampTz turns_ask_time(const char *function);
+
+#endif
