@@ -15,6 +15,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_func.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "worker/turns.h"
