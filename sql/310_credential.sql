@@ -36,6 +36,7 @@ BEGIN
 	RETURNING c.* INTO new;
 	IF new.channel_id IS NOT NULL THEN
 		PERFORM linecrm_internal._require_channel(new.channel_id);
+		PERFORM linecrm_internal._register_installation();
 		PERFORM linecrm_internal._audit('save_channel', new.channel_id, clean, NULL, NULL);
 		RAISE NOTICE USING MESSAGE = format('channel "%s" is new', clean),
 			HINT = format('its secrets: SELECT linecrm.set_credential(%1$L, ''channel_secret'', ...); SELECT linecrm.set_credential(%1$L, ''access_token'', ...);', clean);

@@ -93,7 +93,7 @@ DECLARE
 BEGIN
 	SELECT * INTO home FROM linecrm_internal.installation;
 	IF NOT FOUND THEN
-		RETURN QUERY VALUES ('installation', true, 'not registered yet: the sender does so when it first starts', NULL::text, NULL::text);
+		RETURN QUERY VALUES ('installation', true, 'not registered yet: saving the first channel does so', NULL::text, NULL::text);
 	ELSIF home.system_identifier = here AND home.database_oid = (SELECT oid::bigint FROM pg_database WHERE datname = current_database())
 		AND guarded = 0 THEN
 		RETURN QUERY VALUES ('installation', true, format('this data belongs here, adopted %s', date_trunc('second', home.adopted_at)), NULL::text, NULL::text);
