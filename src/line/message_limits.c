@@ -285,7 +285,7 @@ check_units(LcCheck *check, json_t *content)
 
 	json_array_foreach(units, i, unit)
 	{
-		holder = json_object();
+		holder = json_pack("{}"); /* not json_object(): inside a server that name is PostgreSQL's own function */
 		if (holder == NULL)
 			return;
 		json_object_set(holder, "customAggregationUnits", unit);

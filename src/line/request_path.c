@@ -73,7 +73,8 @@ lc_request_path_json(const LcRequestKind *kind, const char *json, size_t json_si
 	char numbers[MAX_PARAMS][24];
 	int count = 0;
 	LcPathStatus status = LC_PATH_OK;
-	json_t *root = json == NULL ? json_object() : json_loadb(json, json_size, JSON_REJECT_DUPLICATES, NULL);
+	/* not json_object(): inside a server that name is PostgreSQL's own function */
+	json_t *root = json == NULL ? json_pack("{}") : json_loadb(json, json_size, JSON_REJECT_DUPLICATES, NULL);
 	const char *name;
 	json_t *value;
 
