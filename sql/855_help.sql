@@ -75,7 +75,7 @@ COMMENT ON VIEW linecrm_internal.help_example IS 'topic and example of each publ
 
 CREATE FUNCTION linecrm.help(topic text DEFAULT NULL)
 RETURNS TABLE (name text, what text, example text)
-LANGUAGE c AS 'MODULE_PATHNAME', 'linecrm_call_inner';
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'linecrm_call_inner';
 COMMENT ON FUNCTION linecrm.help(text) IS 'functions and views of a topic, with a line to type for each; without a topic, the list of topics';
 
 CREATE FUNCTION linecrm_internal.help(topic text)

@@ -296,9 +296,12 @@ included_profiles(const char *profile)
 	return bit | (bit - 1);
 }
 
+/* Keeps the list ascending, so that answers look the same everywhere. */
 static void
 add_id(LcIds *list, int64 id)
 {
+	int at = list->count;
+
 	if (has_id(list, id))
 		return;
 	if (list->count == list->space)
@@ -311,7 +314,10 @@ add_id(LcIds *list, int64 id)
 		list->ids = ids;
 		list->space = space;
 	}
-	list->ids[list->count++] = id;
+	for (; at > 0 && list->ids[at - 1] > id; at--)
+		list->ids[at] = list->ids[at - 1];
+	list->ids[at] = id;
+	list->count++;
 }
 
 static bool
