@@ -14,6 +14,7 @@ extern void fuzz_signature(const uint8_t *data, size_t size);
 extern void fuzz_request_body(const uint8_t *data, size_t size);
 extern void fuzz_request_path(const uint8_t *data, size_t size);
 extern void fuzz_outcome(const uint8_t *data, size_t size);
+extern void fuzz_friendset_format(const uint8_t *data, size_t size);
 extern void fuzz_message_limits(const uint8_t *data, size_t size);
 
 /* Unlike assert, never compiled away. */

@@ -195,6 +195,10 @@ INSERT INTO stored SELECT ids::friendset FROM kind;
 SELECT attstorage FROM pg_attribute WHERE attrelid = 'stored'::regclass AND attname = 'members';
 SELECT count(*) FROM stored JOIN kind ON members = ids::friendset;
 SELECT count(*) FROM stored WHERE members @> 60000;
+-- many friends asked of each stored set, one set after the other and in turns
+SELECT bool_and(asked = wanted) AS like_arrays FROM (SELECT count(*) FILTER (WHERE members @> i) AS asked, count(*) FILTER (WHERE i = ANY (ids)) AS wanted
+	FROM stored JOIN kind ON members = ids::friendset, generate_series(1::int8, 70001, 700) AS i GROUP BY name) AS sums;
+SELECT string_agg((members @> i)::int::text, '' ORDER BY i, cardinality(members)) AS in_turns FROM stored, generate_series(59998::int8, 60002) AS i;
 UPDATE stored SET members = members | '{3000000000}';
 SELECT sum(cardinality(members)) - (SELECT sum(array_length(ids, 1)) FROM kind) AS added FROM stored;
 
