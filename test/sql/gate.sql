@@ -126,6 +126,7 @@ SELECT world.try('SELECT 1 WHERE pg_reload_conf()', 'postgres');
 
 -- 5. The same from inside: the author's own functions, operators, aggregates, casts, views, policies
 SET client_min_messages = warning;
+GRANT regress_other TO regress_author;
 SET ROLE regress_author;
 SET search_path = author_stuff, world, public;
 CREATE FUNCTION liar(what text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$ BEGIN EXECUTE what; RETURN 1; END $$;
@@ -144,6 +145,7 @@ CREATE FUNCTION opens_harmless() RETURNS bigint LANGUAGE plpgsql STABLE AS
 $$ DECLARE c refcursor := 'left_open'; BEGIN OPEN c FOR SELECT 1; RETURN 1; END $$;
 CREATE FUNCTION unfenced() RETURNS bigint LANGUAGE sql STABLE SET transaction_read_only = off AS $$ SELECT 1::bigint $$;
 CREATE FUNCTION ungated() RETURNS bigint LANGUAGE sql STABLE SET linecrm.gate = '' AS $$ SELECT 1::bigint $$; -- refused at once
+CREATE FUNCTION becomes_other() RETURNS bigint LANGUAGE sql STABLE SET role = 'regress_other' AS $$ SELECT 1::bigint $$;
 CREATE FUNCTION quiet() RETURNS bigint LANGUAGE sql STABLE SET application_name = 'evil' AS $$ SELECT 1::bigint $$;
 CREATE FUNCTION op_func(a bigint, b bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM pg_notify('x', 'y'); RETURN true; END $$;
 CREATE OPERATOR author_stuff.@@@ (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = op_func);
@@ -204,6 +206,7 @@ SELECT world.try('SELECT opens()');
 SELECT world.try('SELECT opens_harmless()'), (SELECT count(*) FROM pg_cursors WHERE name = 'left_open') AS left_open;
 SELECT world.try('SELECT unfenced()');
 SELECT world.try('SELECT quiet()');
+SELECT world.try('SELECT becomes_other()');
 SELECT world.try('SELECT id FROM things WHERE id @@@ id');
 SELECT world.try('SELECT evil_agg(id) FROM things');
 SELECT world.try('SELECT evil_agg(id) OVER () FROM things');

@@ -110,6 +110,11 @@ SET LOCAL search_path = shop, linecrm;
 SELECT linecrm.save_segment('set', 'SELECT linecrm.segment_set(''nested'') - linecrm.segment_set(''大阪'')');
 RESET ROLE;
 SELECT linecrm.my_channels(), linecrm.segment_set('mine', channel => 'a'), linecrm.segment_set('nested', channel => 'a'), linecrm.segment_set('set', channel => 'a');
+-- also when he is the owner of the extension: two channels, although the analyst who calls has one
+SELECT linecrm.save_segment('owner''s', 'SELECT cardinality(linecrm.my_channels())', channel => 'a');
+SET LOCAL ROLE regress_analyst;
+SELECT linecrm.segment_set('owner''s');
+RESET ROLE;
 -- friends of another channel are not in the set, rows say what they are
 SELECT * FROM linecrm_internal._run_segment((SELECT segment_id FROM linecrm_internal.segment WHERE name = '大阪'));
 SELECT * FROM linecrm_internal._segment_rows((SELECT segment_id FROM linecrm_internal.segment WHERE name = '大阪')) LIMIT 2;
