@@ -8,8 +8,8 @@
  *   - commits tell the smallest id that they drew (wake.c); the sender goes back to it. That alone finds all rows that
  *     ordinary transactions write.
  *   - a barrier for the rest (COMMIT PREPARED tells nobody): every enqueuer takes its transaction id before it draws
- *     outbox ids. So if S is the sequence's value and X the snapshot's xmax read in a later statement, then once a
- *     snapshot's xmin has reached X every id up to S is decided: visible or never. Then all between the last barrier and
+ *     outbox ids. So if S is the sequence's value and X the next transaction id, read after it, then once a snapshot's
+ *     xmin has reached X every id up to S is decided: visible or never. Then all between the last barrier and
  *     S is read once more. While a prepared transaction is known, that is done at each look.
  * A row that this process has leased is not new; its fate is in the hands of claim and record.
  *
@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -43,12 +44,11 @@ static SPIPlanPtr plans[LC_PLANS];
 static int64 seen = 0;
 static int64 decided = 0;
 static int64 barrier_id = 0; /* S; 0: no barrier stands */
-static FullTransactionId barrier_xmax; /* X */
+static FullTransactionId barrier_next_xid; /* X */
 
 static bool read_above(int64 from, int64 *highest);
 static bool barrier_is_passed(void);
 static void set_barrier(void);
-static FullTransactionId snapshot_bound(LcOutboxPlan plan, const char *sql);
 static int64 read_int64(int column);
 
 /* One sender a database, whatever happens: true if this is it now. The lock lasts as long as the session. */
@@ -70,7 +70,8 @@ outbox_lock(void)
 void
 outbox_read_arrivals(int64 go_back_to, bool barrier, bool sweep, LcArrivals *arrivals)
 {
-	static int64 passed = 0; /* the barrier up to which all is read for the last time; 0: none */
+	static int64 passed = 0;		/* the barrier up to which all is read for the last time; 0: none */
+	static bool unguarded = false; /* something was read since a barrier was last thought of */
 	bool isnull;
 	Datum due;
 
@@ -91,9 +92,13 @@ outbox_read_arrivals(int64 go_back_to, bool barrier, bool sweep, LcArrivals *arr
 		seen = Max(seen, decided);
 		passed = 0;
 	}
+	unguarded = true;
 	if (barrier && barrier_id == 0 && passed == 0)
+	{
 		set_barrier();
-	arrivals->undecided = barrier_id != 0 || passed != 0;
+		unguarded = false;
+	}
+	arrivals->undecided = barrier_id != 0 || passed != 0 || unguarded;
 
 	outbox_run(LC_PLAN_NEXT_DUE,
 			   "SELECT min(due_at) FROM linecrm_internal.outbox_waiting WHERE due_at < 'infinity'", 0, NULL, NULL, NULL,
@@ -203,8 +208,14 @@ read_above(int64 from, int64 *highest)
 static bool
 barrier_is_passed(void)
 {
-	return barrier_id != 0 && FullTransactionIdFollowsOrEquals(
-								  snapshot_bound(LC_PLAN_XMIN, "SELECT pg_snapshot_xmin(pg_current_snapshot())"), barrier_xmax);
+	bool isnull;
+	Datum xmin;
+
+	if (barrier_id == 0)
+		return false;
+	outbox_run(LC_PLAN_XMIN, "SELECT pg_snapshot_xmin(pg_current_snapshot())", 0, NULL, NULL, NULL, SPI_OK_SELECT);
+	xmin = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	return FullTransactionIdFollowsOrEquals(DatumGetFullTransactionId(xmin), barrier_next_xid);
 }
 
 /* When ids were drawn that are not decided: notes up to where, and which transactions must have ended for that. */
@@ -219,18 +230,12 @@ set_barrier(void)
 	last = read_int64(1);
 	if (last <= decided)
 		return;
-	/* In a later statement: the transactions that drew ids up to here have numbers below this. */
-	barrier_xmax = snapshot_bound(LC_PLAN_XMAX, "SELECT pg_snapshot_xmax(pg_current_snapshot())");
+	/*
+	 * Read after the sequence: who drew an id up to there has a number below this. Not the snapshot's xmax, which is
+	 * one more than the last transaction that ended, and may be the number of one that is still open.
+	 */
+	barrier_next_xid = ReadNextFullTransactionId();
 	barrier_id = last;
-}
-
-static FullTransactionId
-snapshot_bound(LcOutboxPlan plan, const char *sql)
-{
-	bool isnull;
-
-	outbox_run(plan, sql, 0, NULL, NULL, NULL, SPI_OK_SELECT);
-	return DatumGetFullTransactionId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
 static int64
