@@ -6,10 +6,10 @@ SET client_min_messages = warning; DROP EXTENSION IF EXISTS linecrm CASCADE; CRE
 SELECT p.oid::regprocedure FROM pg_proc p
 WHERE p.pronamespace = 'linecrm'::regnamespace AND p.oid NOT IN (SELECT linecrm_internal._support_functions())
 	AND NOT EXISTS (SELECT FROM linecrm_internal.profile_grant g WHERE g.object_kind = 'function' AND g.object_name = p.proname)
-ORDER BY 1::text COLLATE "C";
+ORDER BY p.oid::regprocedure::text COLLATE "C";
 -- tables that readers may read although no policy restricts their rows
 SELECT r.object::regclass FROM linecrm_internal._reader_objects() r JOIN pg_class c ON c.oid = r.object
-WHERE r.kind = 'table' AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity ORDER BY 1::text COLLATE "C";
+WHERE r.kind = 'table' AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity ORDER BY r.object::regclass::text COLLATE "C";
 -- tables that readers may read although they hold secrets or rights
 SELECT r.object::regclass FROM linecrm_internal._reader_objects() r
 WHERE r.object IN ('linecrm_internal.credential'::regclass, 'linecrm_internal.access'::regclass);
@@ -17,7 +17,7 @@ WHERE r.object IN ('linecrm_internal.credential'::regclass, 'linecrm_internal.ac
 -- tables with a channel_id and no policy; partitions that somebody was granted
 SELECT c.oid::regclass FROM pg_class c
 WHERE c.relnamespace = 'linecrm_internal'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT c.relrowsecurity
-	AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'channel_id') ORDER BY 1::text COLLATE "C";
+	AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'channel_id') ORDER BY c.oid::regclass::text COLLATE "C";
 SELECT r.object::regclass FROM linecrm_internal._reader_objects() r JOIN pg_class c ON c.oid = r.object WHERE c.relispartition;
 -- policies with a sub-select
 SELECT polrelid::regclass FROM pg_policy WHERE polrelid::regclass::text LIKE 'linecrm%' AND pg_get_expr(polqual, polrelid) ~* 'select';
@@ -43,15 +43,15 @@ LEFT JOIN pg_proc i ON i.pronamespace = 'linecrm_internal'::regnamespace AND i.p
 WHERE p.prosrc = 'linecrm_call_inner'
 	AND (i.oid IS NULL OR (i.prorettype, i.proretset, i.provariadic, i.prokind) <> (p.prorettype, p.proretset, p.provariadic, p.prokind)
 		OR i.proallargtypes IS DISTINCT FROM p.proallargtypes OR i.proargnames IS DISTINCT FROM p.proargnames)
-ORDER BY 1::text COLLATE "C";
+ORDER BY p.oid::regprocedure::text COLLATE "C";
 -- trampolines that claim less than their twin does: a stable function may be called where a volatile one is refused
 SELECT p.oid::regprocedure, p.provolatile, i.provolatile FROM pg_proc p
 JOIN pg_proc i ON i.pronamespace = 'linecrm_internal'::regnamespace AND i.proname = p.proname AND i.proargtypes = p.proargtypes
-WHERE p.prosrc = 'linecrm_call_inner' AND (p.provolatile <> i.provolatile OR p.proparallel <> 'u') ORDER BY 1::text COLLATE "C";
+WHERE p.prosrc = 'linecrm_call_inner' AND (p.provolatile <> i.provolatile OR p.proparallel <> 'u') ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 -- text that is made into SQL: every function that EXECUTEs is in this list, none of them runs what a user wrote
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-WHERE p.pronamespace::regnamespace::text LIKE 'linecrm%' AND l.lanname = 'plpgsql' AND p.prosrc ~* '\mEXECUTE\M' ORDER BY 1::text COLLATE "C";
+WHERE p.pronamespace::regnamespace::text LIKE 'linecrm%' AND l.lanname = 'plpgsql' AND p.prosrc ~* '\mEXECUTE\M' ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 -- A role that is admin of channel b meets channel a: every public function refuses it.
 BEGIN;
