@@ -319,11 +319,11 @@ uint32_t
 friendset_id(int64 friend_id)
 {
 	if (friend_id < 1 || friend_id > LC_FRIENDSET_MAX_ID)
-		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						errmsg("%lld is not a friend id", (long long) friend_id),
-						errdetail("Friend ids are 1 to %u.", LC_FRIENDSET_MAX_ID),
-						errhint("Leave others out, for example: friendset_agg(id) FILTER (WHERE id BETWEEN 1 AND %u).",
-								LC_FRIENDSET_MAX_ID)));
+		ereport(ERROR,
+		        (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("%lld is not a friend id", (long long) friend_id),
+		         errdetail("Friend ids are 1 to %u.", LC_FRIENDSET_MAX_ID),
+		         errhint("Leave others out, for example: friendset_agg(id) FILTER (WHERE id BETWEEN 1 AND %u).",
+		                 LC_FRIENDSET_MAX_ID)));
 	return (uint32_t) friend_id;
 }
 
@@ -339,8 +339,8 @@ friendset_from_foreign(const uint8_t *bytes, size_t size)
 
 	if (problem != NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid binary form of a friendset"),
-						errdetail("In its %zu bytes, %s.", size, problem),
-						errhint("Give a Roaring bitmap of 32-bit ids from 1 on, in the portable serialisation.")));
+		                errdetail("In its %zu bytes, %s.", size, problem),
+		                errhint("Give a Roaring bitmap of 32-bit ids from 1 on, in the portable serialisation.")));
 	lc_friendset_open(&set, bytes, size);
 	lc_build_begin(&builder, &friendset_host);
 	lc_ranges_begin(&ranges, &set);

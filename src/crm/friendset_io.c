@@ -118,8 +118,8 @@ parse_range(LcSetText *input)
 	}
 	if (last < first)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-						errmsg("range %u-%u of a friendset runs backwards", first, last),
-						errhint("Write %u-%u.", last, first)));
+		                errmsg("range %u-%u of a friendset runs backwards", first, last),
+		                errhint("Write %u-%u.", last, first)));
 	if (input->used == input->room)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -145,10 +145,9 @@ parse_id(LcSetText *input)
 	if (input->at == start)
 		refuse(input, "a friend id is expected");
 	if (id < 1 || id > LC_FRIENDSET_MAX_ID)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("%.*s is not a friend id", (int) Min(input->at - start, SHOWN), start),
-				 errdetail("Friend ids are 1 to %u.", LC_FRIENDSET_MAX_ID)));
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+		                errmsg("%.*s is not a friend id", (int) Min(input->at - start, SHOWN), start),
+		                errdetail("Friend ids are 1 to %u.", LC_FRIENDSET_MAX_ID)));
 	skip_blanks(input);
 	return (uint32_t) id;
 }
@@ -166,11 +165,12 @@ refuse(LcSetText *input, const char *expected)
 	size_t length = strlen(input->text);
 	int shown = length > SHOWN ? pg_mbcliplen(input->text, (int) length, SHOWN) : (int) length;
 
-	ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					errmsg("invalid input syntax for type %s: \"%.*s%s\"", "friendset", shown, input->text,
-						   length > SHOWN ? "..." : ""),
-					errdetail("At position %zu %s.", (size_t) (input->at - input->text) + 1, expected),
-					errhint("Write friend ids and ranges like {1-500,777}, or the portable Roaring bytes like \\x3a30....")));
+	ereport(ERROR,
+	        (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+	         errmsg("invalid input syntax for type %s: \"%.*s%s\"", "friendset", shown, input->text,
+	                length > SHOWN ? "..." : ""),
+	         errdetail("At position %zu %s.", (size_t) (input->at - input->text) + 1, expected),
+	         errhint("Write friend ids and ranges like {1-500,777}, or the portable Roaring bytes like \\x3a30....")));
 }
 
 static int
@@ -291,8 +291,9 @@ linecrm_friendset(PG_FUNCTION_ARGS)
 	Datum set;
 
 	if (array_contains_nulls(array))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("an array of friend ids must not contain nulls"),
-						errhint("Leave them out: friendset(array_remove(ids, NULL)).")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("an array of friend ids must not contain nulls"),
+		         errhint("Leave them out: friendset(array_remove(ids, NULL)).")));
 	lc_collect_begin(&collector, &friendset_host);
 	for (int i = 0; i < count; i++)
 		lc_collect_id(&collector, friendset_id(ids[i]));
@@ -320,8 +321,8 @@ linecrm_friendset_to_array(PG_FUNCTION_ARGS)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT8OID));
 	if (!AllocSizeIsValid(size))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("%llu friend ids do not fit into an array", (unsigned long long) count),
-						errhint("Use friend_ids(set), which gives rows, or cut the set with slice() or chunks().")));
+		                errmsg("%llu friend ids do not fit into an array", (unsigned long long) count),
+		                errhint("Use friend_ids(set), which gives rows, or cut the set with slice() or chunks().")));
 	array = palloc(size);
 	SET_VARSIZE(array, size);
 	array->ndim = 1;

@@ -67,11 +67,13 @@ linecrm_slice(PG_FUNCTION_ARGS)
 	Datum result;
 
 	if (place < 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no place %lld in a friendset", (long long) place),
-						errhint("The first friend has place 1.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("there is no place %lld in a friendset", (long long) place),
+		                errhint("The first friend has place 1.")));
 	if (count < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a slice cannot have %lld friends", (long long) count),
-						errhint("Give a count of 0 or more.")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		         errmsg("a slice cannot have %lld friends", (long long) count), errhint("Give a count of 0 or more.")));
 	datum = friendset_open(PG_GETARG_DATUM(0), &set);
 	lc_build_begin(&builder, &friendset_host);
 	for (uint32_t index = 0; index < set.containers && count > 0; index++)
@@ -99,7 +101,7 @@ linecrm_slice(PG_FUNCTION_ARGS)
 			ids = Min(ids - skip, (uint64_t) count);
 			first = (uint32_t) (first + skip);
 			lc_build_range(&builder, (uint32_t) container.key << 16 | first,
-						   (uint32_t) container.key << 16 | (uint32_t) (first + ids - 1));
+			               (uint32_t) container.key << 16 | (uint32_t) (first + ids - 1));
 			count -= (int64) ids;
 		}
 	}
@@ -122,8 +124,9 @@ linecrm_sample(PG_FUNCTION_ARGS)
 	Datum result;
 
 	if (count < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a sample cannot have %lld friends", (long long) count),
-						errhint("Give a number of 0 or more.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("a sample cannot have %lld friends", (long long) count),
+		                errhint("Give a number of 0 or more.")));
 	datum = friendset_open(PG_GETARG_DATUM(0), &set);
 	ids = lc_friendset_cardinality(&set);
 	if ((uint64_t) count >= ids)
@@ -242,8 +245,11 @@ linecrm_split(PG_FUNCTION_ARGS)
 	Datum result;
 
 	if (parts < 1 || part < 1 || part > parts)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no part %d of %d", part, parts),
-						errhint("Parts count from 1: split(friends, 'salt', 1, 2) and split(friends, 'salt', 2, 2) are the halves.")));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no part %d of %d", part, parts),
+		     errhint(
+		         "Parts count from 1: split(friends, 'salt', 1, 2) and split(friends, 'salt', 2, 2) are the halves.")));
 	datum = friendset_open(PG_GETARG_DATUM(0), &set);
 	lc_build_begin(&builder, &friendset_host);
 	lc_ranges_begin(&ranges, &set);
@@ -302,7 +308,7 @@ linecrm_shard_members(PG_FUNCTION_ARGS)
 
 	if (shard < 0 || shard >= LC_FRIENDSET_MAX_CONTAINERS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no shard %d", shard),
-						errhint("A friend's shard is friend_id >> 16: 0 to %d.", LC_FRIENDSET_MAX_CONTAINERS - 1)));
+		                errhint("A friend's shard is friend_id >> 16: 0 to %d.", LC_FRIENDSET_MAX_CONTAINERS - 1)));
 	datum = friendset_open(PG_GETARG_DATUM(0), &set);
 	lc_build_begin(&builder, &friendset_host);
 	index = lc_friendset_find(&set, (uint32_t) shard);
@@ -331,8 +337,9 @@ linecrm_at_least(PG_FUNCTION_ARGS)
 	LcBuilder builder;
 
 	if (at_least < 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("at least %d sets would be everybody", at_least),
-						errhint("Give a number of 1 or more.")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("at least %d sets would be everybody", at_least),
+		         errhint("Give a number of 1 or more.")));
 	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &datums, &nulls, &count);
 	sets = palloc(Max(count, 1) * sizeof(LcFriendset));
 	for (int i = 0; i < count; i++)

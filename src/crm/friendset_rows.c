@@ -30,7 +30,7 @@ typedef struct LcRowState
 	uint64_t next;
 	uint64_t last;
 	uint32_t container; /* of shards() */
-	LcBuilder builder;	/* of chunks(): its memory serves one chunk after the other */
+	LcBuilder builder;  /* of chunks(): its memory serves one chunk after the other */
 } LcRowState;
 
 static FuncCallContext *first_call(FunctionCallInfo fcinfo);
@@ -67,7 +67,7 @@ linecrm_chunks(PG_FUNCTION_ARGS)
 	{
 		if (size < 1)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a chunk cannot have %d friends", size),
-							errhint("Give a size of 1 or more.")));
+			                errhint("Give a size of 1 or more.")));
 		first_call(fcinfo);
 	}
 	call = SRF_PERCALL_SETUP();

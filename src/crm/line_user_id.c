@@ -92,7 +92,8 @@ refuse(const char *text)
 {
 	size_t length = strlen(text);
 	const char *detail = "A LINE user id is U and 32 lower-case hexadecimal digits, 33 characters.";
-	const char *hint = "Take the userId of a webhook event. With doubtful text, try_line_user_id(text) gives NULL instead of this error.";
+	const char *hint = "Take the userId of a webhook event. With doubtful text, try_line_user_id(text) gives NULL "
+	                   "instead of this error.";
 
 	if (is_id(text, 'C', true))
 	{
@@ -110,16 +111,17 @@ refuse(const char *text)
 		hint = "LINE compares ids byte by byte. If something on the way changed the case: 'U' || lower(substr(id, 2)).";
 	}
 	ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					errmsg("invalid input syntax for type %s: \"%.*s%s\"", "line_user_id",
-						   pg_mbcliplen(text, (int) length, SHOWN), text, length > SHOWN ? "..." : ""),
-					errdetail("%s", detail), errhint("%s", hint)));
+	                errmsg("invalid input syntax for type %s: \"%.*s%s\"", "line_user_id",
+	                       pg_mbcliplen(text, (int) length, SHOWN), text, length > SHOWN ? "..." : ""),
+	                errdetail("%s", detail), errhint("%s", hint)));
 }
 
 /* Kind and 32 digits? */
 static bool
 is_id(const char *text, char kind, bool any_case)
 {
-	if (strlen(text) != LC_USER_ID_DIGITS + 1 || (any_case ? pg_ascii_toupper((unsigned char) text[0]) : text[0]) != kind)
+	if (strlen(text) != LC_USER_ID_DIGITS + 1 ||
+	    (any_case ? pg_ascii_toupper((unsigned char) text[0]) : text[0]) != kind)
 		return false;
 	for (const char *at = text + 1; *at != '\0'; at++)
 		if (digit(any_case ? (char) pg_ascii_tolower((unsigned char) *at) : *at) < 0)
@@ -161,10 +163,9 @@ linecrm_line_user_id_recv(PG_FUNCTION_ARGS)
 	LcUserId *id;
 
 	if (length != LC_USER_ID_BYTES)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid binary form of a line_user_id"),
-				 errdetail("It has %d bytes instead of %d.", length, LC_USER_ID_BYTES),
-				 errhint("Send the 16 bytes that the 32 hexadecimal digits stand for, without the U.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid binary form of a line_user_id"),
+		                errdetail("It has %d bytes instead of %d.", length, LC_USER_ID_BYTES),
+		                errhint("Send the 16 bytes that the 32 hexadecimal digits stand for, without the U.")));
 	id = palloc(sizeof(LcUserId));
 	memcpy(id, pq_getmsgbytes(message, LC_USER_ID_BYTES), LC_USER_ID_BYTES);
 	PG_RETURN_POINTER(id);
@@ -203,7 +204,7 @@ linecrm_line_user_id_larger(PG_FUNCTION_ARGS)
 	PG_FUNCTION_INFO_V1(linecrm_line_user_id_##name);                                                                  \
 	Datum linecrm_line_user_id_##name(PG_FUNCTION_ARGS)                                                                \
 	{                                                                                                                  \
-		PG_RETURN_BOOL(memcmp(PG_GETARG_POINTER(0), PG_GETARG_POINTER(1), LC_USER_ID_BYTES) compared 0);                \
+		PG_RETURN_BOOL(memcmp(PG_GETARG_POINTER(0), PG_GETARG_POINTER(1), LC_USER_ID_BYTES) compared 0);               \
 	}
 
 LC_USER_ID_COMPARISON(eq, ==)

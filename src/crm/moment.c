@@ -79,12 +79,13 @@ linecrm_moment_in(PG_FUNCTION_ARGS)
 		return make(GetCurrentTransactionStartTimestamp(), LC_MOMENT_INSTANT);
 	if (input.kind != DTK_DATE)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_DATETIME_FORMAT), errmsg("\"%s\" is no moment", input.text),
-						errhint("Write a date and a time, like 2026-12-01 10:00.")));
+		                errhint("Write a date and a time, like 2026-12-01 10:00.")));
 	offset = input.offset;
 	read_text(&input, pg_tzset_offset(5 * SECS_PER_HOUR));
 	instant = input.offset == offset; /* else the session's: 0, then five hours */
 	if (tm2timestamp(&input.time, input.fraction, instant ? &offset : NULL, &time) != 0)
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("moment out of range: \"%s\"", input.text)));
+		ereport(ERROR,
+		        (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("moment out of range: \"%s\"", input.text)));
 	return make(time, instant ? LC_MOMENT_INSTANT : LC_MOMENT_WALL_CLOCK);
 }
 
@@ -110,12 +111,12 @@ static void
 decode(LcMomentText *input)
 {
 	LcDateTimeProblem problem;
-	int code = ParseDateTime(input->text, input->buffer, sizeof(input->buffer), input->field, input->type, MAXDATEFIELDS,
-							 &input->fields);
+	int code = ParseDateTime(input->text, input->buffer, sizeof(input->buffer), input->field, input->type,
+	                         MAXDATEFIELDS, &input->fields);
 
 	if (code == 0)
 		code = LC_DECODE_DATETIME(input->field, input->type, input->fields, &input->kind, &input->time,
-								  &input->fraction, &input->offset, &problem);
+		                          &input->fraction, &input->offset, &problem);
 	if (code != 0)
 		LC_DATETIME_PARSE_ERROR(code, &problem, input->text, "moment");
 }
@@ -129,15 +130,17 @@ is_now(const LcMomentText *input)
 		const char *word = input->field[i];
 
 		if (strcmp(word, "today") == 0 || strcmp(word, "tomorrow") == 0 || strcmp(word, "yesterday") == 0)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_DATETIME_FORMAT),
-							errmsg("\"%s\" is no moment: which day \"%s\" is depends on the time zone", input->text, word),
-							errhint("Write the date, like 2026-12-01 10:00, or compute it: current_date + 1 + time '10:00'.")));
+			ereport(
+			    ERROR,
+			    (errcode(ERRCODE_INVALID_DATETIME_FORMAT),
+			     errmsg("\"%s\" is no moment: which day \"%s\" is depends on the time zone", input->text, word),
+			     errhint("Write the date, like 2026-12-01 10:00, or compute it: current_date + 1 + time '10:00'.")));
 		if (strcmp(word, "now") == 0)
 		{
 			if (input->fields == 1)
 				return true;
 			ereport(ERROR, (errcode(ERRCODE_INVALID_DATETIME_FORMAT), errmsg("\"%s\" is no moment", input->text),
-							errhint("\"now\" stands alone; for a later time: now() + interval '1 hour'.")));
+			                errhint("\"now\" stands alone; for a later time: now() + interval '1 hour'.")));
 		}
 	}
 	return false;
@@ -173,7 +176,7 @@ linecrm_moment_recv(PG_FUNCTION_ARGS)
 
 	if (problem != NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid binary form of a moment"),
-						errdetail("%s", problem)));
+		                errdetail("%s", problem)));
 	return make(time, kind);
 }
 
@@ -229,8 +232,9 @@ make(int64 time, int64 kind)
 	const char *problem = problem_of(time, kind);
 
 	if (problem != NULL)
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("moment out of range"), errdetail("%s", problem),
-						TIMESTAMP_NOT_FINITE(time) ? errhint("For no limit, leave the argument out.") : 0));
+		ereport(ERROR,
+		        (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("moment out of range"), errdetail("%s", problem),
+		         TIMESTAMP_NOT_FINITE(time) ? errhint("For no limit, leave the argument out.") : 0));
 	moment = palloc(sizeof(LcMoment));
 	moment->time = time;
 	moment->kind = kind;

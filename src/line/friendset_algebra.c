@@ -20,20 +20,20 @@
 #define CHANGES_SIZE ((0x10000 + 1) * sizeof(int32_t))
 
 static void combine_containers(LcBuilder *builder, LcSetOperation operation, const LcContainer *left,
-							   const LcContainer *right);
+                               const LcContainer *right);
 static void combine_arrays(LcBuilder *builder, LcSetOperation operation, const LcContainer *left,
-						   const LcContainer *right);
+                           const LcContainer *right);
 static bool combine_by_lookup(LcBuilder *builder, LcSetOperation operation, const LcContainer *left,
-							  const LcContainer *right);
+                              const LcContainer *right);
 static void combine_words(LcBuilder *builder, LcSetOperation operation, const LcContainer *left,
-						  const LcContainer *right);
+                          const LcContainer *right);
 static void combine_spans(LcBuilder *builder, LcSetOperation operation, const LcContainer *left,
-						  const LcContainer *right);
+                          const LcContainer *right);
 static void unite_spans(LcBuilder *builder, const LcContainer *left, const LcContainer *right);
 static bool containers_overlap(const LcContainer *left, const LcContainer *right);
 static bool container_includes(const LcContainer *container, const LcContainer *part);
 static void count_container(LcBuilder *builder, int32_t *changes, uint32_t at_least, uint32_t key,
-							const LcFriendset *sets, uint32_t count);
+                            const LcFriendset *sets, uint32_t count);
 static void add_counts(int32_t *changes, const LcContainer *container);
 
 /* Merges the two orders of containers. */
@@ -277,7 +277,7 @@ containers_overlap(const LcContainer *left, const LcContainer *right)
 		return false;
 	while (last < other_first || other_last < first)
 		if (last < other_first ? !lc_spans_next(&spans, &first, &last)
-							   : !lc_spans_next(&other, &other_first, &other_last))
+		                       : !lc_spans_next(&other, &other_first, &other_last))
 			return false;
 	return true;
 }
@@ -370,7 +370,7 @@ lc_friendset_at_least(LcBuilder *builder, uint32_t at_least, const LcFriendset *
 /* How the count changes at each id, summed up. */
 static void
 count_container(LcBuilder *builder, int32_t *changes, uint32_t at_least, uint32_t key, const LcFriendset *sets,
-				uint32_t count)
+                uint32_t count)
 {
 	uint64_t words[LC_FRIENDSET_WORDS];
 	int64_t sum = 0;

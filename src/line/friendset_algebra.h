@@ -16,7 +16,7 @@ typedef enum LcSetOperation
 
 /* The result is added to a builder that is empty. */
 extern void lc_friendset_combine(LcBuilder *builder, LcSetOperation operation, const LcFriendset *left,
-								 const LcFriendset *right);
+                                 const LcFriendset *right);
 
 /* The ids that are in at least so many of the sets; at_least is 1 or more. */
 extern void lc_friendset_at_least(LcBuilder *builder, uint32_t at_least, const LcFriendset *sets, uint32_t count);

@@ -162,7 +162,7 @@ push_set(LcCollector *collector, uint8_t *bytes, size_t size)
 	collector->sets[collector->depth].size = size;
 	collector->depth++;
 	while (collector->depth > 1 &&
-		   collector->sets[collector->depth - 2].size < 2 * collector->sets[collector->depth - 1].size)
+	       collector->sets[collector->depth - 2].size < 2 * collector->sets[collector->depth - 1].size)
 		unite_top(collector);
 }
 

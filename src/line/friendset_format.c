@@ -57,7 +57,7 @@ lc_friendset_check(const uint8_t *bytes, size_t size)
 		return "the header is cut off";
 	lc_friendset_open(&set, bytes, size);
 	if (cookie != COOKIE_PLAIN && (set.containers & 7) != 0 &&
-		set.run_flags[set.containers / 8] >> (set.containers & 7) != 0)
+	    set.run_flags[set.containers / 8] >> (set.containers & 7) != 0)
 		return "a run flag behind the last container is set";
 	return check_containers(&set);
 }
@@ -228,7 +228,7 @@ lc_friendset_bounds(const LcFriendset *set, uint32_t *first, uint32_t *last)
 	{
 		case LC_CONTAINER_RUNS:
 			high = lc_read16(container.data + 4 * (container.runs - 1)) +
-				   lc_read16(container.data + 4 * (container.runs - 1) + 2);
+			       lc_read16(container.data + 4 * (container.runs - 1) + 2);
 			break;
 		case LC_CONTAINER_BITSET:
 			for (high = 0xffff; !lc_container_contains(&container, (uint16_t) high);)

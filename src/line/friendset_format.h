@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LC_FRIENDSET_WORDS 1024			/* 64-bit words of a bitset container */
-#define LC_FRIENDSET_BITSET_SIZE 8192	/* and its bytes */
-#define LC_FRIENDSET_MAX_ARRAY 4096		/* an array container holds at most this many */
+#define LC_FRIENDSET_WORDS 1024       /* 64-bit words of a bitset container */
+#define LC_FRIENDSET_BITSET_SIZE 8192 /* and its bytes */
+#define LC_FRIENDSET_MAX_ARRAY 4096   /* an array container holds at most this many */
 #define LC_FRIENDSET_MAX_CONTAINERS 65536
 #define LC_FRIENDSET_MAX_ID UINT32_C(4294967295)
 
@@ -29,9 +29,9 @@ typedef struct LcFriendset
 	size_t size;
 	uint32_t containers;
 	const uint8_t *run_flags; /* one bit a container, or NULL: no run containers */
-	const uint8_t *keys;	  /* per container: key, cardinality - 1, 16 bits each */
-	const uint8_t *offsets;	  /* 32 bits a container, or NULL: fewer than four containers, with runs */
-	const uint8_t *data;	  /* the first container */
+	const uint8_t *keys;      /* per container: key, cardinality - 1, 16 bits each */
+	const uint8_t *offsets;   /* 32 bits a container, or NULL: fewer than four containers, with runs */
+	const uint8_t *data;      /* the first container */
 } LcFriendset;
 
 /* The ids key * 65536 .. key * 65536 + 65535 that are in the set. */
@@ -40,9 +40,9 @@ typedef struct LcContainer
 	uint16_t key;
 	LcContainerKind kind;
 	uint32_t cardinality;
-	uint32_t runs;		 /* of a run container */
+	uint32_t runs;       /* of a run container */
 	const uint8_t *data; /* values, words or runs: behind the count of runs */
-	size_t size;		 /* bytes from data on */
+	size_t size;         /* bytes from data on */
 } LcContainer;
 
 /* Walks over a container's maximal ranges, ascending. */

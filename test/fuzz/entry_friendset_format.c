@@ -98,7 +98,7 @@ fuzz_friendset_format(const uint8_t *data, size_t size)
 		lc_friendset_open(&right, right_bytes, right_size);
 		both = combine(LC_INTERSECTION, &left, &right);
 		MUST(combine(LC_UNION, &left, &right) + both ==
-			   lc_friendset_cardinality(&left) + lc_friendset_cardinality(&right));
+		     lc_friendset_cardinality(&left) + lc_friendset_cardinality(&right));
 		MUST(combine(LC_DIFFERENCE, &left, &right) + both == lc_friendset_cardinality(&left));
 		MUST(lc_friendset_overlap(&left, &right) == (both > 0));
 		MUST(lc_friendset_includes(&left, &right) == (both == lc_friendset_cardinality(&right)));

@@ -35,16 +35,55 @@ test_small_sets(void)
 	/* {} */
 	CHECK_TEXT(verdict("3a30000000000000"), "");
 	/* {1} and {4294967295} */
-	CHECK_TEXT(verdict("3a30000001000000" "00000000" "10000000" "0100"), "");
-	CHECK_TEXT(verdict("3a30000001000000" "ffff0000" "10000000" "ffff"), "");
+	CHECK_TEXT(verdict("3a30000001000000"
+	                   "00000000"
+	                   "10000000"
+	                   "0100"),
+	           "");
+	CHECK_TEXT(verdict("3a30000001000000"
+	                   "ffff0000"
+	                   "10000000"
+	                   "ffff"),
+	           "");
 	/* {1-100} as a run, and as two runs that touch */
-	CHECK_TEXT(verdict("3b300000" "01" "00006300" "0100" "01006300"), "");
-	CHECK_TEXT(verdict("3b300000" "01" "00006300" "0200" "01000000" "02006200"), "");
+	CHECK_TEXT(verdict("3b300000"
+	                   "01"
+	                   "00006300"
+	                   "0100"
+	                   "01006300"),
+	           "");
+	CHECK_TEXT(verdict("3b300000"
+	                   "01"
+	                   "00006300"
+	                   "0200"
+	                   "01000000"
+	                   "02006200"),
+	           "");
 	/* an array and a run; four containers, which have offsets */
-	CHECK_TEXT(verdict("3b300100" "02" "00000000" "01000100" "0500" "0100" "00000100"), "");
-	CHECK_TEXT(verdict("3b300300" "01" "00000100" "01000000" "02000000" "03000000"
-					   "25000000" "2b000000" "2d000000" "2f000000"
-					   "0100" "01000100" "0900" "0900" "0900"), "");
+	CHECK_TEXT(verdict("3b300100"
+	                   "02"
+	                   "00000000"
+	                   "01000100"
+	                   "0500"
+	                   "0100"
+	                   "00000100"),
+	           "");
+	CHECK_TEXT(verdict("3b300300"
+	                   "01"
+	                   "00000100"
+	                   "01000000"
+	                   "02000000"
+	                   "03000000"
+	                   "25000000"
+	                   "2b000000"
+	                   "2d000000"
+	                   "2f000000"
+	                   "0100"
+	                   "01000100"
+	                   "0900"
+	                   "0900"
+	                   "0900"),
+	           "");
 }
 
 static void
@@ -58,47 +97,153 @@ test_broken_headers(void)
 	CHECK_TEXT(verdict("3a300000ffffffff"), "it claims more than 65536 containers");
 	CHECK_TEXT(verdict("3a30000000000100"), "the header is cut off");
 	CHECK_TEXT(verdict("3b30ffff00000000"), "the header is cut off");
-	CHECK_TEXT(verdict("3a30000000000000" "00"), "bytes follow the last container");
-	CHECK_TEXT(verdict("3b300000" "03" "00006300" "0100" "01006300"), "a run flag behind the last container is set");
+	CHECK_TEXT(verdict("3a30000000000000"
+	                   "00"),
+	           "bytes follow the last container");
+	CHECK_TEXT(verdict("3b300000"
+	                   "03"
+	                   "00006300"
+	                   "0100"
+	                   "01006300"),
+	           "a run flag behind the last container is set");
 	/* offsets: too far, onto itself, with runs too */
-	CHECK_TEXT(verdict("3a30000001000000" "00000000" "11000000" "0100"), "an offset does not point at its container");
-	CHECK_TEXT(verdict("3a30000001000000" "00000000" "00000000" "0100"), "an offset does not point at its container");
-	CHECK_TEXT(verdict("3b300300" "01" "00000100" "01000000" "02000000" "03000000"
-					   "25000000" "2b000000" "2d000000" "2d000000"
-					   "0100" "01000100" "0900" "0900" "0900"), "an offset does not point at its container");
+	CHECK_TEXT(verdict("3a30000001000000"
+	                   "00000000"
+	                   "11000000"
+	                   "0100"),
+	           "an offset does not point at its container");
+	CHECK_TEXT(verdict("3a30000001000000"
+	                   "00000000"
+	                   "00000000"
+	                   "0100"),
+	           "an offset does not point at its container");
+	CHECK_TEXT(verdict("3b300300"
+	                   "01"
+	                   "00000100"
+	                   "01000000"
+	                   "02000000"
+	                   "03000000"
+	                   "25000000"
+	                   "2b000000"
+	                   "2d000000"
+	                   "2d000000"
+	                   "0100"
+	                   "01000100"
+	                   "0900"
+	                   "0900"
+	                   "0900"),
+	           "an offset does not point at its container");
 	/* keys: the same twice, descending */
-	CHECK_TEXT(verdict("3a30000002000000" "01000000" "01000000" "18000000" "1a000000" "0100" "0200"),
-			   "the containers' keys do not ascend");
-	CHECK_TEXT(verdict("3a30000002000000" "02000000" "01000000" "18000000" "1a000000" "0100" "0200"),
-			   "the containers' keys do not ascend");
+	CHECK_TEXT(verdict("3a30000002000000"
+	                   "01000000"
+	                   "01000000"
+	                   "18000000"
+	                   "1a000000"
+	                   "0100"
+	                   "0200"),
+	           "the containers' keys do not ascend");
+	CHECK_TEXT(verdict("3a30000002000000"
+	                   "02000000"
+	                   "01000000"
+	                   "18000000"
+	                   "1a000000"
+	                   "0100"
+	                   "0200"),
+	           "the containers' keys do not ascend");
 }
 
 static void
 test_broken_containers(void)
 {
-	CHECK_TEXT(verdict("3a30000001000000" "00000000" "10000000" "0000"), "0 is not a friend id");
-	CHECK_TEXT(verdict("3b300000" "01" "00006300" "0100" "00006300"), "0 is not a friend id");
-	CHECK_TEXT(verdict("3a30000001000000" "01000000" "10000000" "0000"), "");
+	CHECK_TEXT(verdict("3a30000001000000"
+	                   "00000000"
+	                   "10000000"
+	                   "0000"),
+	           "0 is not a friend id");
+	CHECK_TEXT(verdict("3b300000"
+	                   "01"
+	                   "00006300"
+	                   "0100"
+	                   "00006300"),
+	           "0 is not a friend id");
+	CHECK_TEXT(verdict("3a30000001000000"
+	                   "01000000"
+	                   "10000000"
+	                   "0000"),
+	           "");
 	/* arrays: cut, unsorted, the same twice, more values than claimed */
-	CHECK_TEXT(verdict("3a30000001000000" "00000100" "10000000" "0100"), "a container is cut off");
-	CHECK_TEXT(verdict("3a30000001000000" "00000100" "10000000" "0200" "0100"),
-			   "the values of an array container do not ascend");
-	CHECK_TEXT(verdict("3a30000001000000" "00000100" "10000000" "0200" "0200"),
-			   "the values of an array container do not ascend");
-	CHECK_TEXT(verdict("3a30000001000000" "00000000" "10000000" "0200" "0300"), "bytes follow the last container");
+	CHECK_TEXT(verdict("3a30000001000000"
+	                   "00000100"
+	                   "10000000"
+	                   "0100"),
+	           "a container is cut off");
+	CHECK_TEXT(verdict("3a30000001000000"
+	                   "00000100"
+	                   "10000000"
+	                   "0200"
+	                   "0100"),
+	           "the values of an array container do not ascend");
+	CHECK_TEXT(verdict("3a30000001000000"
+	                   "00000100"
+	                   "10000000"
+	                   "0200"
+	                   "0200"),
+	           "the values of an array container do not ascend");
+	CHECK_TEXT(verdict("3a30000001000000"
+	                   "00000000"
+	                   "10000000"
+	                   "0200"
+	                   "0300"),
+	           "bytes follow the last container");
 	/* runs: none, no room for the count, cut, overlapping, descending, too long, false cardinality */
-	CHECK_TEXT(verdict("3b300000" "01" "00000000" "0000"), "a run container holds another number of ids than it claims");
-	CHECK_TEXT(verdict("3b300000" "01" "00000000" "01"), "a container is cut off");
-	CHECK_TEXT(verdict("3b300000" "01" "00000000" "ffff" "01000000"), "a container is cut off");
-	CHECK_TEXT(verdict("3b300000" "01" "00000400" "0200" "01000200" "03000100"),
-			   "the runs of a container do not ascend or overlap");
-	CHECK_TEXT(verdict("3b300000" "01" "00000100" "0200" "05000000" "03000000"),
-			   "the runs of a container do not ascend or overlap");
-	CHECK_TEXT(verdict("3b300000" "01" "00000100" "0100" "ffff0100"), "a run reaches beyond its container");
-	CHECK_TEXT(verdict("3b300000" "01" "00006200" "0100" "01006300"),
-			   "a run container holds another number of ids than it claims");
+	CHECK_TEXT(verdict("3b300000"
+	                   "01"
+	                   "00000000"
+	                   "0000"),
+	           "a run container holds another number of ids than it claims");
+	CHECK_TEXT(verdict("3b300000"
+	                   "01"
+	                   "00000000"
+	                   "01"),
+	           "a container is cut off");
+	CHECK_TEXT(verdict("3b300000"
+	                   "01"
+	                   "00000000"
+	                   "ffff"
+	                   "01000000"),
+	           "a container is cut off");
+	CHECK_TEXT(verdict("3b300000"
+	                   "01"
+	                   "00000400"
+	                   "0200"
+	                   "01000200"
+	                   "03000100"),
+	           "the runs of a container do not ascend or overlap");
+	CHECK_TEXT(verdict("3b300000"
+	                   "01"
+	                   "00000100"
+	                   "0200"
+	                   "05000000"
+	                   "03000000"),
+	           "the runs of a container do not ascend or overlap");
+	CHECK_TEXT(verdict("3b300000"
+	                   "01"
+	                   "00000100"
+	                   "0100"
+	                   "ffff0100"),
+	           "a run reaches beyond its container");
+	CHECK_TEXT(verdict("3b300000"
+	                   "01"
+	                   "00006200"
+	                   "0100"
+	                   "01006300"),
+	           "a run container holds another number of ids than it claims");
 	/* a bitset is 8192 bytes, whatever is there */
-	CHECK_TEXT(verdict("3a30000001000000" "0000ffff" "10000000" "ffff"), "a container is cut off");
+	CHECK_TEXT(verdict("3a30000001000000"
+	                   "0000ffff"
+	                   "10000000"
+	                   "ffff"),
+	           "a container is cut off");
 }
 
 /* A set with a container of each kind: {3,5,9} {65536+...: 5000 odd ids} {131072-180000} {200000}. */
@@ -182,7 +327,7 @@ test_reading(void)
 	for (uint32_t id = 0; id < 300000; id++)
 	{
 		bool in = id == 3 || id == 5 || id == 9 || (id >= 65537 && id < 75537 && id % 2 == 1) ||
-				  (id >= 131072 && id <= 180000) || id == 200000;
+		          (id >= 131072 && id <= 180000) || id == 200000;
 
 		if (lc_friendset_contains(&set, id) != in)
 			CHECK_INT(id, -1);
