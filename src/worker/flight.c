@@ -202,6 +202,7 @@ fill_transfer(LcFlight *flight, LcTransfer *transfer, char *url, size_t url_size
 		transfer->bearer = lc_kind_has(kind, LC_KIND_NO_BEARER) ? NULL : claim->channel->token;
 		transfer->content_type = kind->body == LC_BODY_IMAGE ? lc_image_type(transfer->body.data, transfer->body.size)
 															 : lc_body_content_type(kind->body);
+		transfer->only_once = !lc_kind_has(kind, LC_KIND_RETRY_KEY) && !lc_kind_has(kind, LC_KIND_IDEMPOTENT);
 		transfer->retry_key =
 			lc_kind_has(kind, LC_KIND_RETRY_KEY) && claim->retry_key[0] != '\0' ? claim->retry_key : NULL;
 		transfer->answer_max = kind->answer_max;

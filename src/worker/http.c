@@ -43,6 +43,7 @@ typedef struct LcTransferParts
 	CURL *easy;
 	struct curl_slist *headers;
 	size_t answer_room;
+	size_t body_read;
 	char error[CURL_ERROR_SIZE];
 } LcTransferParts;
 
@@ -60,12 +61,14 @@ static void block_signals(void);
 static void unblock_signals(void);
 static bool prepare(LcTransfer *transfer);
 static bool set_options(LcTransfer *transfer);
+static bool set_body(LcTransfer *transfer);
 static bool set_security(CURL *easy);
 static bool set_headers(LcTransfer *transfer);
 static bool add_header(LcTransferParts *parts, const char *name, const char *value);
 static void drive(bool readable);
 static void collect(void);
 static void finish(LcTransfer *transfer, CURLcode code);
+static size_t on_read(char *out, size_t size, size_t count, void *arg);
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg);
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg);
 static void keep_header(const char *line, size_t size, const char *name, char *out);
@@ -250,20 +253,17 @@ prepare(LcTransfer *transfer)
 	return set_options(transfer) && set_security(parts->easy) && set_headers(transfer);
 }
 
+#define SET(option, value) (fine = fine && curl_easy_setopt(easy, option, value) == CURLE_OK)
+
 static bool
 set_options(LcTransfer *transfer)
 {
 	CURL *easy = transfer->parts->easy;
 	bool fine = true;
 
-#define SET(option, value) (fine = fine && curl_easy_setopt(easy, option, value) == CURLE_OK)
 	SET(CURLOPT_URL, transfer->url);
 	if (transfer->body.size > 0 || strcmp(transfer->method, "POST") == 0)
-	{
-		SET(CURLOPT_POST, 1L);
-		SET(CURLOPT_POSTFIELDS, transfer->body.size > 0 ? transfer->body.data : "");
-		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) transfer->body.size);
-	}
+		fine = set_body(transfer);
 	SET(CURLOPT_CUSTOMREQUEST, transfer->method);
 	SET(CURLOPT_TIMEOUT_MS, (long) lc_request_timeout);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long) lc_connect_timeout);
@@ -278,7 +278,30 @@ set_options(LcTransfer *transfer)
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_MAXAGE_CONN, 60L); /* LINE closes idle connections; a request into a closing one ends in doubt */
 	SET(CURLOPT_USERAGENT, "linecrm/" LINECRM_VERSION);
-#undef SET
+	return fine;
+}
+
+/*
+ * Where a kept connection dies before the first byte of an answer, curl sends a body that it can rewind once more by
+ * itself. With a retry key that is welcome; without one it would be a second reply. So such a body comes through a read
+ * function that cannot seek: curl then ends with CURLE_SEND_FAIL_REWIND, which is "perhaps sent".
+ */
+static bool
+set_body(LcTransfer *transfer)
+{
+	CURL *easy = transfer->parts->easy;
+	bool fine = true;
+
+	transfer->parts->body_read = 0;
+	SET(CURLOPT_POST, 1L);
+	if (transfer->only_once)
+	{
+		SET(CURLOPT_READFUNCTION, on_read);
+		SET(CURLOPT_READDATA, transfer);
+	}
+	else
+		SET(CURLOPT_POSTFIELDS, transfer->body.size > 0 ? transfer->body.data : "");
+	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) transfer->body.size);
 	return fine;
 }
 
@@ -288,7 +311,6 @@ set_security(CURL *easy)
 {
 	bool fine = true;
 
-#define SET(option, value) (fine = fine && curl_easy_setopt(easy, option, value) == CURLE_OK)
 	SET(CURLOPT_PROTOCOLS_STR, lc_allow_http ? "http,https" : "https");
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_PROXY, "");
@@ -411,6 +433,19 @@ finish(LcTransfer *transfer, CURLcode code)
 			sizeof(transfer->error));
 	if (code == CURLE_OK)
 		transfer->error[0] = '\0';
+}
+
+static size_t
+on_read(char *out, size_t size, size_t count, void *arg)
+{
+	LcTransfer *transfer = arg;
+	size_t room = size * count;
+	size_t left = transfer->body.size - transfer->parts->body_read;
+	size_t given = left < room ? left : room;
+
+	memcpy(out, transfer->body.data + transfer->parts->body_read, given);
+	transfer->parts->body_read += given;
+	return given;
 }
 
 /* Keeps what there is room for and reads on, so that the connection can be used again. */

@@ -20,6 +20,7 @@ typedef struct LcTransfer
 	const char *retry_key;	  /* NULL: none */
 	LcBuffer body;			  /* memory of the pool; empty: no body */
 	size_t answer_max;
+	bool only_once; /* the body may leave once: see set_body() */
 	void *owner;
 
 	/* set by the pool when the transfer has ended */
