@@ -22,7 +22,7 @@ PG_CPPFLAGS = -Isrc -DLINECRM_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS   = -std=gnu11 -Wall -Wextra -Werror -Wvla -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -MMD -MP
 # What the server calls is exported by name: PostgreSQL 15 does not mark functions of PG_FUNCTION_INFO_V1 as exported.
-SHLIB_LINK  = -Wl,--version-script=src/exports.map -lcurl -lcrypto -lroaring -ljansson -lunistring
+SHLIB_LINK  = -Wl,--version-script=src/exports.map -lcurl -lcrypto -ljansson -lunistring
 EXTRA_CLEAN = $(OBJS:.o=.d) sql/linecrm--$(EXTVERSION).sql
 
 # Bitcode for JIT inlining would need clang and gains nothing here.
