@@ -47,6 +47,10 @@ all: programs
 programs:
 	@for dir in sandbox gateway; do if [ -f $$dir/Makefile ]; then $(MAKE) -C $$dir || exit 1; fi; done
 
+install: install-programs
+install-programs: programs
+	@for dir in sandbox gateway; do if [ -f $$dir/Makefile ]; then $(MAKE) -C $$dir install DESTDIR='$(DESTDIR)' bindir='$(bindir)' || exit 1; fi; done
+
 clean: clean-programs
 clean-programs:
 	@for dir in sandbox gateway test/unit test/fuzz; do if [ -f $$dir/Makefile ]; then $(MAKE) -C $$dir clean || exit 1; fi; done
@@ -66,4 +70,4 @@ checkver:
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
-.PHONY: programs clean-programs test demo bench checkver format
+.PHONY: programs install-programs clean-programs test demo bench checkver format

@@ -29,7 +29,7 @@ SELECT i,
 	CASE WHEN i % 20 = 0 THEN 'gold' WHEN i % 5 = 0 THEN 'silver' ELSE 'regular' END,
 	1 + (i * 31 % 12)::integer,
 	current_date - (i * 104729 % 2000)::integer
-FROM generate_series(1, 30000) AS i;
+FROM generate_series(1::bigint, 30000) AS i;
 
 CREATE TABLE shop.orders (
 	id          bigint PRIMARY KEY,
@@ -41,7 +41,12 @@ CREATE TABLE shop.orders (
 INSERT INTO shop.orders
 SELECT i, 1 + i * 48271 % 30000, now() - make_interval(hours => (i * 7 % 9000)::integer),
 	500 + (i * 613 % 30000)::integer, CASE WHEN i % 50 = 0 THEN 'paid' ELSE 'shipped' END
-FROM generate_series(1, 90000) AS i;
+FROM generate_series(1::bigint, 90000) AS i;
 CREATE INDEX ON shop.orders (member_id, ordered_at);
+
+CREATE TABLE shop.line_logins (
+	member_id     bigint PRIMARY KEY REFERENCES shop.members,
+	line_user_id  text NOT NULL
+);
 
 ANALYZE shop.stores, shop.members, shop.orders;

@@ -11,4 +11,4 @@ SELECT linecrm.save_segment('お久しぶりの会員', $$
 	  AND (SELECT max(o.ordered_at) FROM shop.orders o WHERE o.member_id = m.id)
 		BETWEEN now() - interval '365 days' AND now() - interval '60 days'
 $$);
-SELECT cardinality(linecrm.segment_set('お久しぶりの会員')) AS friends_in_segment;
+SELECT linecrm.cardinality(linecrm.segment_set('お久しぶりの会員')) AS friends_in_segment;

@@ -47,6 +47,6 @@ for my $jobs (1, 4)
 		"pg_restore -j $jobs");
 	is($target->safe_psql($database, $everything), $before, "-j $jobs: every row and every sequence is back");
 	is($target->safe_psql($database, 'SELECT item, detail FROM linecrm.check_integrity() WHERE NOT ok'), '', "-j $jobs: whole");
-	is($target->safe_psql($database, q{SELECT cardinality(linecrm.tag_set('vip'))}), '1000', "-j $jobs: sets work");
+	is($target->safe_psql($database, q{SELECT linecrm.cardinality(linecrm.tag_set('vip'))}), '1000', "-j $jobs: sets work");
 }
 done_testing();
