@@ -32,6 +32,7 @@ FROM linecrm_internal.friend f
 	LEFT JOIN linecrm_internal.store s ON s.store_id = f.store_id
 	LEFT JOIN linecrm_internal.member_link l ON l.friend_id = f.friend_id;
 COMMENT ON VIEW linecrm.friend IS 'one row a friend. Only the columns you name are looked up: avoid SELECT * over many friends';
+COMMENT ON COLUMN linecrm.friend.user_id IS 'to find one person quickly: linecrm.friend_of_user(...)';
 COMMENT ON COLUMN linecrm.friend.status IS 'following, blocked or unknown (known to us, but LINE has not told)';
 COMMENT ON COLUMN linecrm.friend.member_no IS 'member_id as a number where it is one: join numeric keys on it';
 COMMENT ON COLUMN linecrm.friend.last_message_at IS 'when the person last wrote or tapped';

@@ -35,6 +35,7 @@ CREATE VIEW linecrm_internal.profile_grant (profile, object_kind, object_name) A
 	('operator', 'function', 'import_friends'),
 	('admin',    'function', 'forget_friend'),
 	('marketer', 'function', 'set_nickname'),
+	('reader',   'function', 'friend_timeline'),
 	('marketer', 'function', 'save_tag'),
 	('marketer', 'function', 'drop_tag'),
 	('marketer', 'function', 'merge_tag'),

@@ -59,9 +59,13 @@ VALUES (0, 900, 1, 'Dear Mr One', 'd1'), (0, 901, 1, 'Dear Mr Two', 'd2'), (0, 9
 INSERT INTO linecrm_internal.request (slot, request_id, channel_id, delivery_slot, delivery_id, kind, lane, content_slot, content_id, friend_id, friends)
 VALUES (0, 900, 1, 0, 900, 'push', 1, 0, 900, 1, 1), (0, 901, 1, 0, 901, 'push', 1, 0, 901, 2, 1),
 	(0, 902, 1, 0, 900, 'push', 1, 0, 902, 1, 1), (0, 903, 1, 0, 900, 'push', 1, 0, 902, 2, 1);
+INSERT INTO linecrm_internal.request (slot, request_id, channel_id, delivery_slot, delivery_id, kind, lane, recipients, first_friend, last_friend, friends)
+VALUES (0, 904, 1, 0, 901, 'multicast', 1, '{1-3}', 1, 3, 3), (0, 905, 1, 0, 901, 'multicast', 1, '{2-4}', 2, 4, 3);
 INSERT INTO linecrm_internal.outcome (slot, request_id, channel_id, outcome, friends, attempts)
 SELECT q.slot, q.request_id, q.channel_id, 'accepted', 1, 1 FROM linecrm_internal.request q;
 
+SELECT what, detail, delivery_id FROM linecrm.friend_timeline(1) ORDER BY what, detail COLLATE "C", delivery_id;
+SELECT what FROM linecrm.friend_timeline(4711);
 SELECT linecrm.forget_friend(1);
 SELECT linecrm.forget_friend(1);
 SELECT friend_id FROM linecrm.friend WHERE channel = 'main' ORDER BY 1;
