@@ -207,12 +207,13 @@ BEGIN
 		WHERE k.body IS NOT NULL AND v.friend_id IS NULL
 		GROUP BY k.body),
 	unsendable AS (
-		SELECT p.problem[1] AS reason, p.problem[2] AS detail, linecrm.friendset_agg(p.friend_id) AS members
+		SELECT p.problem[1] AS reason, min(p.problem[2]) AS detail, linecrm.friendset_agg(p.friend_id) AS members
 		FROM (SELECT k.friend_id, min(linecrm_internal._render_problem(template, k.vars)) AS problem
 			FROM kept k LEFT JOIN several v ON v.friend_id = k.friend_id
 			WHERE k.body IS NULL AND v.friend_id IS NULL
 			GROUP BY k.friend_id) AS p
-		GROUP BY 1, 2)
+		-- One row a missing variable; of what is too long, one example for all.
+		GROUP BY p.problem[1], CASE p.problem[1] WHEN 'missing_value' THEN p.problem[2] END)
 	SELECT 'named', NULL, NULL, NULL::bytea, n.members, n.row_count FROM named n
 	UNION ALL
 	SELECT 'invalid', NULL, NULL, NULL, NULL, count(*) FROM source s
@@ -309,7 +310,8 @@ BEGIN
 		reason := 'at_most';
 		detail := format(linecrm_internal._say('%s people would get it, at_most is %s', '対象は %s 人ですが、at_most は %s です'),
 			linecrm_internal._figure(recipients), linecrm_internal._figure(at_most));
-		hint := format('SELECT linecrm.release(%s, at_most => %s) sends it all the same', delivery_id, recipients);
+		hint := CASE WHEN delivery_id > 0 THEN format('SELECT linecrm.release(%s, at_most => %s) sends it all the same', delivery_id, recipients)
+			ELSE format('at_most => %s sends it all the same', recipients) END;
 		RETURN NEXT;
 	ELSIF at_most IS NULL AND class = 'marketing' AND recipients > confirm_above THEN
 		reason := 'at_most';
@@ -344,7 +346,7 @@ BEGIN
 				'対象は %s 人ですが、今月の残りは %s 通です (上限 %s、使用 %s、予約 %s)'), linecrm_internal._figure(recipients),
 				linecrm_internal._figure(quota.remaining), linecrm_internal._figure(quota.quota_limit),
 				linecrm_internal._figure(quota.used), linecrm_internal._figure(quota.reserved));
-			hint := format('raise the limit at LINE or send to fewer; then SELECT linecrm.release(%s)', delivery_id);
+			hint := 'raise the limit at LINE, or send to fewer';
 			RETURN NEXT;
 		END IF;
 	END IF;
@@ -352,7 +354,7 @@ END
 $$;
 COMMENT ON FUNCTION linecrm_internal._judge(bigint, bigint, text, text, bytea, bigint, linecrm.friendset, bigint, boolean) IS 'which safety rules a plan breaks, the decisive one first; no row: it may go out';
 
-CREATE FUNCTION linecrm_internal._messages_of(delivery linecrm_internal.delivery_campaign) RETURNS jsonb
+CREATE FUNCTION linecrm_internal._messages_of(delivery linecrm_internal.delivery) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -363,7 +365,7 @@ BEGIN
 		WHERE v.message_id = delivery.message_id AND v.version = delivery.message_version);
 END
 $$;
-COMMENT ON FUNCTION linecrm_internal._messages_of(linecrm_internal.delivery_campaign) IS 'the content that a delivery sends, before variables are filled in';
+COMMENT ON FUNCTION linecrm_internal._messages_of(linecrm_internal.delivery) IS 'the content that a delivery sends, before variables are filled in';
 
 /*
  * Plans a campaign and, unless a rule stands against it, writes and enqueues it: one statement from the audience to the
@@ -375,12 +377,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	d linecrm_internal.delivery_campaign;
+	d linecrm_internal.delivery;
 	content jsonb;
 	got linecrm.friendset;
 	month smallint := linecrm_internal._month_slot(now());
 	plan record;
-	starts_at timestamptz := clock_timestamp();
+	starts_at timestamptz;
 BEGIN
 	SELECT * INTO STRICT d FROM linecrm_internal.delivery_campaign c WHERE c.delivery_id = _plan_delivery.delivery_id FOR UPDATE;
 	content := linecrm_internal._messages_of(d);
@@ -402,7 +404,7 @@ BEGIN
 			count(*) FILTER (WHERE p.part = 'content') AS contents
 		FROM planned p),
 	verdict AS MATERIALIZED (
-		SELECT j.* FROM facts f CROSS JOIN LATERAL linecrm_internal._judge(d.channel_id, d.delivery_id, d.class, d.key,
+		SELECT j.* FROM facts f CROSS JOIN LATERAL linecrm_internal._judge(d.channel_id, d.delivery_id, d.class, coalesce(d.key, d.attributes ->> 'duplicate'),
 			linecrm_internal._content_digest(content), d.at_most, f.audience, f.several, true) AS j LIMIT 1),
 	free AS MATERIALIZED (
 		SELECT 1 WHERE NOT EXISTS (SELECT FROM verdict)),
@@ -424,6 +426,7 @@ BEGIN
 			SELECT p.content_id, k.members, linecrm.cardinality(k.members)::integer FROM planned p CROSS JOIN free
 				CROSS JOIN LATERAL linecrm.chunks(p.members, 500) AS k (members)
 				WHERE p.part = 'content' AND linecrm.cardinality(p.members) > 1) AS t
+		ORDER BY linecrm.first_friend(t.members)
 		RETURNING request_id),
 	exclusions AS (
 		INSERT INTO linecrm_internal.exclusion (slot, channel_id, delivery_slot, delivery_id, reason, members, detail)
@@ -438,6 +441,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format(linecrm_internal._say('not sent: %s', '送信しません: %s'), plan.detail), HINT = plan.hint;
 	END IF;
+	starts_at := clock_timestamp();
 	IF plan.reason IS NULL AND asked AND d.class = 'marketing'
 			AND plan.recipients > current_setting('linecrm.confirm_above')::bigint THEN
 		starts_at := starts_at + current_setting('linecrm.undo_window')::interval;
