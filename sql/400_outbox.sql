@@ -277,7 +277,7 @@ END
 $$;
 COMMENT ON FUNCTION linecrm_internal._register_installation() IS 'notes that this data belongs to this server and database, if nothing is noted yet';
 
--- NULL: this server may send. Otherwise why not, and then all channels are held.
+-- NULL: this server may send. Otherwise why not, and then all channels are held. Empty: nothing to send yet, ask again.
 CREATE FUNCTION linecrm_internal._check_installation() RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -290,7 +290,7 @@ BEGIN
 	SELECT i.* INTO home FROM linecrm_internal.installation i;
 	IF NOT FOUND THEN
 		IF NOT EXISTS (SELECT FROM linecrm_internal.channel) THEN
-			RETURN NULL;
+			RETURN ''; -- a new database, or one into which a dump is being restored just now
 		END IF;
 		why := 'it is not known which server and database this data belongs to';
 	ELSIF home.system_identifier <> here THEN
@@ -309,7 +309,7 @@ BEGIN
 	RETURN why;
 END
 $$;
-COMMENT ON FUNCTION linecrm_internal._check_installation() IS 'why this server must not send the queue, and holds all channels then; NULL if it may';
+COMMENT ON FUNCTION linecrm_internal._check_installation() IS 'why this server must not send the queue, and holds all channels then; empty while there is no channel; NULL if it may send';
 
 CREATE FUNCTION linecrm.adopt_database(queue text) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'linecrm_call_inner';

@@ -16,7 +16,7 @@
  *   a database is made from a template found by the look around each minute
  *   a worker ends or is killed         started again after 1 s, 2 s, 4 s... 60 s; five good minutes reset that
  *   a worker crashes (kill -9)         the postmaster restarts all; shared memory is new; as server start
- *   no worker slot is free             one WARNING with the setting's name, tried again each minute
+ *   no worker slot is free             one WARNING with the setting's name, tried again every few seconds
  *
  * State is in shared memory; a restarted launcher takes over what runs. It never waits for a process: the prober is
  * started and looked at again at the next turn of the loop.
@@ -42,6 +42,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 #include "worker/launcher.h"
@@ -50,6 +51,7 @@
 #define LOOK_AROUND_MS (60 * 1000)
 #define START_TIMEOUT_MS (60 * 1000) /* a worker that was registered and never appeared */
 #define SHORT_MS 200
+#define NO_SLOT_MS 5000
 
 static const char *const main_functions[LC_ROLES] = {"linecrm_sender_main", "linecrm_clerk_main", "linecrm_planner_main"};
 
@@ -71,6 +73,7 @@ static void stop_slot(LcDatabaseSlot *slot);
 static List *connectable_databases(void);
 static bool is_wanted(const char *name);
 static bool database_is_free(Oid database);
+static bool database_exists(Oid database);
 static void want_probe(Oid database);
 static void fill_worker(BackgroundWorker *worker, const char *type, const char *function);
 static void warn_no_slots(void);
@@ -279,9 +282,14 @@ keep_worker(LcDatabaseSlot *slot, LcRole role, bool *soon)
 		return;
 	if (!database_is_free(pg_atomic_read_u32(&slot->database)))
 		return;
+	if (!database_exists(pg_atomic_read_u32(&slot->database)))
+	{
+		slot->extension = InvalidOid; /* dropped: the next turn frees the slot */
+		return;
+	}
 	if (!start_worker(slot, role))
 	{
-		worker->start_after = TimestampTzPlusMilliseconds(now, LOOK_AROUND_MS);
+		worker->start_after = TimestampTzPlusMilliseconds(now, NO_SLOT_MS);
 		warn_no_slots();
 	}
 }
@@ -392,6 +400,17 @@ database_is_free(Oid database)
 		return false;
 	LockRelease(&tag, RowExclusiveLock, true);
 	return true;
+}
+
+static bool
+database_exists(Oid database)
+{
+	bool exists;
+
+	StartTransactionCommand();
+	exists = SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database));
+	CommitTransactionCommand();
+	return exists;
 }
 
 static void

@@ -126,7 +126,7 @@ outbox_attend(void)
 	return read_int64(1);
 }
 
-/* NULL if this server may send, else why not; the channels are then held. In the memory of the step. */
+/* NULL if this server may send, else why not (empty: there is no channel yet). In the memory of the step. */
 const char *
 outbox_check_installation(void)
 {

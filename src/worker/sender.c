@@ -91,6 +91,7 @@ static void take_news(LcSender *sender);
 static void guard_turn(LcSender *sender);
 static void claim_turn(LcSender *sender);
 static void record_turn(LcSender *sender, bool all);
+static void note_next_attempts(LcSender *sender, const LcResult *results);
 static long sleep_time(LcSender *sender);
 static void finish_and_leave(LcSender *sender);
 static void lock_step(void *arg);
@@ -250,7 +251,21 @@ record_turn(LcSender *sender, bool all)
 			flight_put_back(results);
 			return;
 		}
+		note_next_attempts(sender, results);
 		flight_recorded(results);
+	}
+}
+
+/* What was just put into outbox_waiting falls due sooner, perhaps, than what was known to wait. */
+static void
+note_next_attempts(LcSender *sender, const LcResult *results)
+{
+	for (const LcResult *result = results; result != NULL; result = result->next)
+	{
+		LcVerdict verdict = result->outcome.verdict;
+
+		if (verdict == LC_WAIT_RATE || verdict == LC_RETRY || verdict == LC_RETRY_AMBIGUOUS)
+			sender->arrivals.next_due = Min(sender->arrivals.next_due, result->retry_at);
 	}
 }
 
@@ -322,7 +337,7 @@ guard_step(void *arg)
 	*(bool *) arg = why == NULL;
 	if (why == NULL)
 		outbox_heartbeat();
-	else
+	else if (why[0] != '\0') /* empty: there is no channel yet */
 		ereport(LOG, (errmsg("linecrm sends nothing from this database: %s", why),
 					  errhint("Decide what becomes of its queue: SELECT linecrm.adopt_database(queue => 'cancel'), or 'send'.")));
 }

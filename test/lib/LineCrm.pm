@@ -27,7 +27,7 @@ sub new
 	my $self = bless { db => $o{db} // 'crm', friends => $friends }, $class;
 	$self->{line} = $o{line} // Sandbox->new(args => [ '--token', $token, '--friends', $friends, @{ $o{sandbox} // [] } ]);
 	my $node = $self->{node} = PostgreSQL::Test::Cluster->new($o{name} // 'main');
-	$node->init(%{ $o{init} // {} });
+	$node->init(allows_streaming => 1, %{ $o{init} // {} });
 	$node->append_conf('postgresql.conf', conf($self, $node) . ($o{conf} // ''));
 	$node->start;
 	$self->create_database($self->{db}) unless $o{empty};
