@@ -11,8 +11,10 @@
  * A batch that fails is halved until the one event that fails is alone; that one is kept with its error. Errors that are
  * nobody's fault (deadlock, full disk, cancel) fail the whole turn instead, which is tried again later.
  *
- * Plans are made anew for each batch: the clerk lives for weeks, and a plan from when the tables were empty would scan
- * them for ever.
+ * A batch is small and the tables are large, so rows are looked up by key, whatever the statistics say: during a burst
+ * there are none yet, and the planner would scan and hash whole tables for each batch. Hence LATERAL ... OFFSET 0, = ANY
+ * (array), and a random_page_cost for rows that were written a moment ago. Plans are made anew for each batch, because
+ * the clerk lives for weeks and a plan from when the tables were empty would stay; without JIT, which costs 100 ms a batch.
  */
 
 CREATE FUNCTION linecrm.process_inbox(max_events integer DEFAULT 10000) RETURNS integer
@@ -68,9 +70,9 @@ $$;
 COMMENT ON FUNCTION linecrm_internal._process_inbox_turn() IS 'one turn of the clerk: a batch of each channel that has events waiting; returns how many it took';
 
 CREATE FUNCTION linecrm_internal._process_batch(channel_id bigint, max_events integer) RETURNS integer
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 SET jit = off
 AS $$
-#variable_conflict use_column
 DECLARE
 	slots smallint[];
 	event_ids text[];
@@ -78,14 +80,8 @@ BEGIN
 	IF NOT pg_try_advisory_xact_lock(linecrm_internal._lock_key('inbox', _process_batch.channel_id)) THEN
 		RETURN 0;
 	END IF;
-	WITH taken AS (
-		DELETE FROM linecrm_internal.inbox_waiting w
-		WHERE w.ctid = ANY (ARRAY(
-			SELECT n.ctid FROM linecrm_internal.inbox_waiting n WHERE n.channel_id = _process_batch.channel_id
-			ORDER BY n.event_at, n.inbox_id LIMIT least(_process_batch.max_events, 1000)))
-		RETURNING w.slot, w.webhook_event_id, w.event_at, w.inbox_id)
-	SELECT array_agg(t.slot), array_agg(t.webhook_event_id) INTO slots, event_ids
-	FROM (SELECT * FROM taken ORDER BY event_at, inbox_id) AS t;
+	SELECT t.slots, t.event_ids INTO slots, event_ids
+	FROM linecrm_internal._take_waiting(_process_batch.channel_id, least(_process_batch.max_events, 1000)) AS t;
 	IF slots IS NULL THEN
 		RETURN 0;
 	END IF;
@@ -95,6 +91,24 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION linecrm_internal._process_batch(bigint, integer) IS 'takes up to 1,000 waiting events of a channel and works on them; 0 when none waits or another process is at it';
+
+CREATE FUNCTION linecrm_internal._take_waiting(channel_id bigint, max_events integer, OUT slots smallint[], OUT event_ids text[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+	WITH taken AS (
+		DELETE FROM linecrm_internal.inbox_waiting w
+		WHERE w.ctid = ANY (ARRAY(
+			SELECT n.ctid FROM linecrm_internal.inbox_waiting n WHERE n.channel_id = _take_waiting.channel_id
+			ORDER BY n.event_at, n.inbox_id LIMIT _take_waiting.max_events))
+		RETURNING w.slot, w.webhook_event_id, w.event_at, w.inbox_id)
+	SELECT array_agg(t.slot), array_agg(t.webhook_event_id) INTO slots, event_ids
+	FROM (SELECT * FROM taken ORDER BY event_at, inbox_id) AS t;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._take_waiting(bigint, integer) IS 'removes the oldest waiting events of a channel and returns which they were, in order';
 
 CREATE FUNCTION linecrm_internal._handle_or_halve(channel_id bigint, slots smallint[], event_ids text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -141,52 +155,82 @@ END;
 COMMENT ON FUNCTION linecrm_internal._is_passing(text) IS 'errors that are not the fault of what was worked on: tried again as a whole';
 
 CREATE FUNCTION linecrm_internal._handle_events(channel_id bigint, slots smallint[], event_ids text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
 	cid bigint := _handle_events.channel_id;
-	reads_text boolean := EXISTS (SELECT FROM linecrm_internal.tag t WHERE t.channel_id = _handle_events.channel_id AND t.on_text <> '{}');
-	ids text[];
-	ats timestamptz[];
-	types text[];
-	users linecrm.line_user_id[];
-	bodies jsonb[];
+	event record;
 	friends bigint[];
 	fresh boolean[];
+	rule record;
 BEGIN
-	-- What people did in their own chat with the account. An event in a group or a room makes nobody a friend; other
-	-- events and unknown types stay in the inbox.
-	SELECT array_agg(i.webhook_event_id), array_agg(i.event_at), array_agg(i.event_type), array_agg(i.user_id),
-		array_agg(CASE WHEN i.event_type = 'postback' OR (i.event_type = 'message' AND reads_text)
-			THEN linecrm_internal._event_json(i.raw) END)
-	INTO ids, ats, types, users, bodies
-	FROM unnest(_handle_events.slots, _handle_events.event_ids) AS k (slot, webhook_event_id)
-	JOIN linecrm_internal.inbox i ON i.slot = k.slot AND i.channel_id = cid AND i.webhook_event_id = k.webhook_event_id
-	WHERE i.source_type = 'user' AND i.user_id IS NOT NULL;
-	IF ids IS NULL THEN
+	SELECT * INTO event FROM linecrm_internal._load_events(cid, _handle_events.slots, _handle_events.event_ids);
+	IF cardinality(event.ids) = 0 THEN
 		RETURN;
 	END IF;
 
-	PERFORM linecrm_internal._create_friends(cid, users, 'webhook');
-	SELECT array_agg(e.friend_id), array_agg(e.fresh) INTO friends, fresh
-	FROM (SELECT d.friend_id, e.at >= coalesce(greatest(f.followed_at, f.blocked_at), '-infinity') AS fresh
-		FROM unnest(users, ats) WITH ORDINALITY AS e (user_id, at, nth)
-		LEFT JOIN linecrm_internal.friend_directory d ON d.channel_id = cid AND d.user_id OPERATOR(linecrm.=) e.user_id
-		LEFT JOIN linecrm_internal.friend f ON f.friend_id = d.friend_id
-		ORDER BY e.nth) AS e;
+	PERFORM linecrm_internal._create_friends(cid, event.users, 'webhook');
+	friends := ARRAY(
+		SELECT d.friend_id FROM unnest(event.users) WITH ORDINALITY AS e (user_id, nth)
+		LEFT JOIN LATERAL (SELECT d.friend_id FROM linecrm_internal.friend_directory d
+			WHERE d.channel_id = cid AND d.user_id OPERATOR(linecrm.=) e.user_id OFFSET 0) AS d ON true
+		ORDER BY e.nth);
+	fresh := ARRAY(
+		SELECT e.at >= coalesce(f.changed_at, '-infinity') FROM unnest(friends, event.ats) WITH ORDINALITY AS e (friend_id, at, nth)
+		LEFT JOIN (SELECT f.friend_id, greatest(f.followed_at, f.blocked_at) AS changed_at FROM linecrm_internal.friend f
+			WHERE f.friend_id = ANY (friends)) AS f ON f.friend_id = e.friend_id
+		ORDER BY e.nth);
 
-	PERFORM linecrm_internal._events_to_friends(cid, friends, types, ats);
-	IF 'postback' = ANY (types) THEN
-		PERFORM linecrm_internal._events_to_taps(cid, friends, types, ats, ids, bodies);
+	PERFORM linecrm_internal._events_to_friends(cid, friends, event.types, event.ats);
+	IF 'postback' = ANY (event.types) THEN
+		PERFORM linecrm_internal._events_to_taps(cid, friends, event.types, event.ats, event.ids, event.bodies);
 	END IF;
-	PERFORM linecrm_internal._events_to_tags(cid, friends, types, fresh, bodies);
+	FOR rule IN SELECT * FROM linecrm_internal._tags_of_events(cid, friends, event.types, fresh, event.bodies) LOOP
+		PERFORM linecrm_internal._tag_friends(rule.tag_id, rule.members, rule.origin);
+	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION linecrm_internal._handle_events(bigint, smallint[], text[]) IS 'all that follows from some events of a channel';
 
+/*
+ * What people did in their own chat with the account. An event in a group or a room makes nobody a friend; other events
+ * and unknown types stay in the inbox. One slot at a time, so that only its partition is planned for.
+ */
+CREATE FUNCTION linecrm_internal._load_events(channel_id bigint, slots smallint[], event_ids text[],
+	OUT ids text[], OUT ats timestamptz[], OUT types text[], OUT users linecrm.line_user_id[], OUT bodies jsonb[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	reads_text boolean := EXISTS (SELECT FROM linecrm_internal.tag t WHERE t.channel_id = _load_events.channel_id AND t.on_text <> '{}');
+	this_slot smallint;
+	part record;
+BEGIN
+	ids := '{}';
+	FOR this_slot IN SELECT DISTINCT s FROM unnest(_load_events.slots) AS s LOOP
+		SELECT array_agg(i.webhook_event_id) AS ids, array_agg(i.event_at) AS ats, array_agg(i.event_type) AS types,
+			array_agg(i.user_id) AS users, array_agg(CASE WHEN i.event_type = 'postback' OR (i.event_type = 'message' AND reads_text)
+				THEN linecrm_internal._event_json(i.raw) END) AS bodies
+		INTO part
+		FROM unnest(_load_events.slots, _load_events.event_ids) AS k (slot, webhook_event_id)
+		CROSS JOIN LATERAL (SELECT * FROM linecrm_internal.inbox i WHERE i.slot = this_slot AND i.channel_id = _load_events.channel_id
+			AND i.webhook_event_id = k.webhook_event_id OFFSET 0) AS i
+		WHERE k.slot = this_slot AND i.source_type = 'user' AND i.user_id IS NOT NULL;
+		IF part.ids IS NOT NULL THEN
+			ids := ids || part.ids;
+			ats := ats || part.ats;
+			types := types || part.types;
+			users := users || part.users;
+			bodies := bodies || part.bodies;
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._load_events(bigint, smallint[], text[]) IS 'events of people from the inbox, as arrays of the same order; the JSON only of those whose content matters here';
+
 CREATE FUNCTION linecrm_internal._events_to_friends(channel_id bigint, friends bigint[], types text[], ats timestamptz[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -247,26 +291,29 @@ END
 $$;
 COMMENT ON FUNCTION linecrm_internal._events_to_taps(bigint, bigint[], text[], timestamptz[], text[], jsonb[]) IS 'one row of tap for each postback';
 
-CREATE FUNCTION linecrm_internal._events_to_tags(channel_id bigint, friends bigint[], types text[], fresh boolean[], bodies jsonb[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION linecrm_internal._tags_of_events(channel_id bigint, friends bigint[], types text[], fresh boolean[], bodies jsonb[])
+RETURNS TABLE (tag_id bigint, origin text, members linecrm.friendset)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
-DECLARE
-	rule record;
 BEGIN
-	FOR rule IN
+	IF NOT EXISTS (SELECT FROM linecrm_internal.tag t
+		WHERE t.channel_id = _tags_of_events.channel_id AND (t.on_follow OR t.on_text <> '{}' OR t.on_postback <> '{}')) THEN
+		RETURN;
+	END IF;
+	RETURN QUERY
 		WITH event AS (
 			SELECT e.friend_id, e.event_type, CASE e.event_type
 				WHEN 'message' THEN linecrm_internal._normal_text(e.body #>> '{message,text}')
 				WHEN 'postback' THEN e.body #>> '{postback,data}' END AS said
-			FROM unnest(_events_to_tags.friends, _events_to_tags.types, _events_to_tags.fresh, _events_to_tags.bodies)
+			FROM unnest(_tags_of_events.friends, _tags_of_events.types, _tags_of_events.fresh, _tags_of_events.bodies)
 				AS e (friend_id, event_type, fresh, body)
 			WHERE e.fresh AND e.event_type IN ('follow', 'message', 'postback')
 		), rule AS (
 			SELECT t.tag_id, t.on_follow, t.on_text, t.on_postback FROM linecrm_internal.tag t
-			WHERE t.channel_id = _events_to_tags.channel_id AND (t.on_follow OR t.on_text <> '{}' OR t.on_postback <> '{}')
+			WHERE t.channel_id = _tags_of_events.channel_id AND (t.on_follow OR t.on_text <> '{}' OR t.on_postback <> '{}')
 		)
-		SELECT hit.tag_id, hit.origin, linecrm.friendset_agg(hit.friend_id) AS members
+		SELECT hit.tag_id, hit.origin, linecrm.friendset_agg(hit.friend_id)
 		FROM (
 			SELECT r.tag_id, 'follow' AS origin, e.friend_id
 			FROM rule r JOIN event e ON r.on_follow AND e.event_type = 'follow'
@@ -284,13 +331,10 @@ BEGIN
 			JOIN event e ON starts_with(e.said, r.word) AND e.event_type = 'postback'
 		) AS hit
 		GROUP BY hit.tag_id, hit.origin
-		ORDER BY hit.tag_id, hit.origin
-	LOOP
-		PERFORM linecrm_internal._tag_friends(rule.tag_id, rule.members, rule.origin);
-	END LOOP;
+		ORDER BY hit.tag_id, hit.origin;
 END
 $$;
-COMMENT ON FUNCTION linecrm_internal._events_to_tags(bigint, bigint[], text[], boolean[], jsonb[]) IS 'tags that follow, text and postback events add by themselves';
+COMMENT ON FUNCTION linecrm_internal._tags_of_events(bigint, bigint[], text[], boolean[], jsonb[]) IS 'which tags follow, text and postback events add by themselves, and to whom';
 
 CREATE FUNCTION linecrm.retry_inbox_errors(event_type text DEFAULT NULL, channel text DEFAULT NULL) RETURNS integer
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'linecrm_call_inner';
