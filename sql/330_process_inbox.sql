@@ -69,17 +69,6 @@ END
 $$;
 COMMENT ON FUNCTION linecrm_internal._process_inbox_turn() IS 'one turn of the clerk: a batch of each channel that has events waiting; returns how many it took';
 
-/* In the order of the key: a planner that knows nothing of the backlog has been seen to sort all of it for each batch. */
-CREATE FUNCTION linecrm_internal._next_waiting(channel_id bigint, max_events integer) RETURNS tid[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
-AS $$
-BEGIN
-	RETURN ARRAY(SELECT w.ctid FROM linecrm_internal.inbox_waiting w WHERE w.channel_id = _next_waiting.channel_id
-		ORDER BY w.event_at, w.inbox_id LIMIT _next_waiting.max_events);
-END
-$$;
-COMMENT ON FUNCTION linecrm_internal._next_waiting(bigint, integer) IS 'where the earliest waiting events of a channel stand';
-
 CREATE FUNCTION linecrm_internal._process_batch(channel_id bigint, max_events integer) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 SET jit = off
@@ -91,17 +80,8 @@ BEGIN
 	IF NOT pg_try_advisory_xact_lock(linecrm_internal._lock_key('inbox', _process_batch.channel_id)) THEN
 		RETURN 0;
 	END IF;
-<<<<<<< Updated upstream
 	SELECT t.slots, t.event_ids INTO slots, event_ids
 	FROM linecrm_internal._take_waiting(_process_batch.channel_id, least(_process_batch.max_events, 1000)) AS t;
-=======
-	WITH taken AS (
-		DELETE FROM linecrm_internal.inbox_waiting w
-		WHERE w.ctid = ANY (linecrm_internal._next_waiting(_process_batch.channel_id, least(_process_batch.max_events, 1000)))
-		RETURNING w.slot, w.webhook_event_id, w.event_at, w.inbox_id)
-	SELECT array_agg(t.slot), array_agg(t.webhook_event_id) INTO slots, event_ids
-	FROM (SELECT * FROM taken ORDER BY event_at, inbox_id) AS t;
->>>>>>> Stashed changes
 	IF slots IS NULL THEN
 		RETURN 0;
 	END IF;
@@ -185,23 +165,8 @@ DECLARE
 	fresh boolean[];
 	rule record;
 BEGIN
-<<<<<<< Updated upstream
 	SELECT * INTO event FROM linecrm_internal._load_events(cid, _handle_events.slots, _handle_events.event_ids);
 	IF cardinality(event.ids) = 0 THEN
-=======
-	-- What people did in their own chat with the account. An event in a group or a room makes nobody a friend; other
-	-- events and unknown types stay in the inbox.
-	SELECT array_agg(i.webhook_event_id), array_agg(i.event_at), array_agg(i.event_type), array_agg(i.user_id),
-		array_agg(CASE WHEN i.event_type = 'postback' OR (i.event_type = 'message' AND reads_text)
-			THEN linecrm_internal._event_json(i.raw) END)
-	INTO ids, ats, types, users, bodies
-	FROM unnest(_handle_events.slots, _handle_events.event_ids) AS k (slot, webhook_event_id)
-	-- One look-up by key for each, whatever is known of the table: a join has been seen to read the whole month.
-	CROSS JOIN LATERAL (SELECT * FROM linecrm_internal.inbox n
-		WHERE n.slot = k.slot AND n.channel_id = cid AND n.webhook_event_id = k.webhook_event_id LIMIT 1) AS i
-	WHERE i.source_type = 'user' AND i.user_id IS NOT NULL;
-	IF ids IS NULL THEN
->>>>>>> Stashed changes
 		RETURN;
 	END IF;
 
