@@ -59,6 +59,7 @@ PG_FUNCTION_INFO_V1(linecrm__require_channel);
 #define LC_ACCESS_CHANNEL_ID 4
 #define LC_ACCESS_STORE_ID 5
 #define LC_CHANNEL_ID 1
+#define LC_CHANNEL_NAME 2
 
 typedef struct LcIds
 {
@@ -87,6 +88,7 @@ static void refresh_answer(void);
 static void compute_answer(Oid role, Oid function);
 static void read_access(Oid role, int wanted, bool *all);
 static void read_channels(void);
+static char *channel_name(int64 channel_id);
 static int profiles_of_function(Oid function);
 static int profile_bit(const char *profile);
 static int included_profiles(const char *profile);
@@ -130,10 +132,10 @@ linecrm__require_channel(PG_FUNCTION_ARGS)
 		PG_RETURN_VOID();
 	role = GetUserNameFromId(caller_role(), false);
 	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-	                errmsg("role \"%s\" may not do this on channel %lld", role, (long long) PG_GETARG_INT64(0)),
+	                errmsg("role \"%s\" may not do this on channel \"%s\"", role, channel_name(PG_GETARG_INT64(0))),
 	                errdetail("No row of its access includes this function on that channel."),
-	                errhint("an administrator grants it with linecrm.grant_access(%s, PROFILE, channel => NAME)",
-	                        quote_literal_cstr(role))));
+	                errhint("an administrator grants it with linecrm.grant_access(%s, PROFILE, channel => %s)",
+	                        quote_literal_cstr(role), quote_literal_cstr(channel_name(PG_GETARG_INT64(0))))));
 }
 
 bool
@@ -238,6 +240,26 @@ read_channels(void)
 		       DatumGetInt64(heap_getattr(tuple, LC_CHANNEL_ID, RelationGetDescr(relation), &isnull)));
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
+}
+
+/* For messages; the number when there is no such channel. */
+static char *
+channel_name(int64 channel_id)
+{
+	Oid relid = get_relname_relid("channel", get_namespace_oid("linecrm_internal", false));
+	Relation relation = table_open(relid, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
+	TupleDesc shape = RelationGetDescr(relation);
+	char *name = psprintf("%lld", (long long) channel_id);
+	HeapTuple tuple;
+	bool isnull;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		if (DatumGetInt64(heap_getattr(tuple, LC_CHANNEL_ID, shape, &isnull)) == channel_id)
+			name = TextDatumGetCString(heap_getattr(tuple, LC_CHANNEL_NAME, shape, &isnull));
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return name;
 }
 
 /*
