@@ -22,9 +22,9 @@ CREATE FUNCTION linecrm.my_channels() RETURNS bigint[]
 LANGUAGE c STABLE LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_my_channels';
 COMMENT ON FUNCTION linecrm.my_channels() IS 'the channels that the current user may see; what row-level security compares with';
 
-CREATE FUNCTION linecrm.my_stores() RETURNS bigint[]
-LANGUAGE c STABLE LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_my_stores';
-COMMENT ON FUNCTION linecrm.my_stores() IS 'stores whose friends the current user may see although not their whole channel';
+CREATE FUNCTION linecrm_internal._my_stores() RETURNS bigint[]
+LANGUAGE c STABLE LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm__my_stores';
+COMMENT ON FUNCTION linecrm_internal._my_stores() IS 'stores whose friends the current user may see although not their whole channel';
 
 CREATE FUNCTION linecrm_internal._my_store_channels() RETURNS bigint[]
 LANGUAGE c STABLE LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm__my_store_channels';

@@ -22,7 +22,7 @@ BEGIN
 		IF relation = 'linecrm_internal.channel'::pg_catalog.regclass THEN
 			sees := sees || ' OR channel_id OPERATOR(pg_catalog.=) ANY (linecrm_internal._my_store_channels())';
 		ELSIF EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = relation AND a.attname = 'store_id' AND NOT a.attisdropped) THEN
-			sees := sees || ' OR store_id OPERATOR(pg_catalog.=) ANY (linecrm.my_stores())';
+			sees := sees || ' OR store_id OPERATOR(pg_catalog.=) ANY (linecrm_internal._my_stores())';
 		END IF;
 		EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
 		EXECUTE pg_catalog.format('CREATE POLICY by_channel ON %s USING (%s)', relation, sees);

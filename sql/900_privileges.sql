@@ -12,7 +12,6 @@
 CREATE VIEW linecrm_internal.profile_grant (profile, object_kind, object_name) AS VALUES
 	-- access and channels
 	('reader',   'function', 'my_channels'),
-	('reader',   'function', 'my_stores'),
 	('admin',    'function', 'grant_access'),
 	('admin',    'function', 'revoke_access'),
 	('admin',    'function', 'save_channel'),
@@ -79,13 +78,8 @@ CREATE VIEW linecrm_internal.profile_grant (profile, object_kind, object_name) A
 	('app',      'function', 'push'),
 	('marketer', 'function', 'push_member'),
 	('app',      'function', 'push_member'),
-	('operator', 'function', 'push_chat'),
-	('app',      'function', 'push_chat'),
-	('marketer', 'function', 'push_test'),
 	('reader',   'function', 'explain'),
 	-- operation
-	('operator', 'function', 'run_steps'),
-	('admin',    'function', 'schedule_jobs'),
 	('reader',   'function', 'doctor'),
 	('gateway',  'function', 'doctor'),
 	('reader',   'function', 'help'),

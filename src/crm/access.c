@@ -40,7 +40,7 @@
 #include "utils/rel.h"
 
 PG_FUNCTION_INFO_V1(linecrm_my_channels);
-PG_FUNCTION_INFO_V1(linecrm_my_stores);
+PG_FUNCTION_INFO_V1(linecrm__my_stores);
 PG_FUNCTION_INFO_V1(linecrm__my_store_channels);
 PG_FUNCTION_INFO_V1(linecrm__require_channel);
 
@@ -104,9 +104,9 @@ linecrm_my_channels(PG_FUNCTION_ARGS)
 	return ids_array(&answer.channels);
 }
 
-/* linecrm.my_stores(): stores the current user may see although not their whole channel. */
+/* linecrm_internal._my_stores(): stores the current user may see although not their whole channel. */
 Datum
-linecrm_my_stores(PG_FUNCTION_ARGS)
+linecrm__my_stores(PG_FUNCTION_ARGS)
 {
 	refresh_answer();
 	return ids_array(&answer.stores);

@@ -106,15 +106,15 @@ SAVEPOINT granted;
 
 -- what each role sees, of channels, friends, stores
 SET ROLE regress_a;
-SELECT linecrm.my_channels(), linecrm.my_stores(), ARRAY(SELECT friend_id FROM linecrm_internal.friend ORDER BY 1) AS friends, ARRAY(SELECT name FROM linecrm.channel ORDER BY 1) AS channels;
+SELECT linecrm.my_channels(), linecrm_internal._my_stores() AS my_stores, ARRAY(SELECT friend_id FROM linecrm_internal.friend ORDER BY 1) AS friends, ARRAY(SELECT name FROM linecrm.channel ORDER BY 1) AS channels;
 SET ROLE regress_b;
-SELECT linecrm.my_channels(), linecrm.my_stores(), ARRAY(SELECT friend_id FROM linecrm_internal.friend ORDER BY 1) AS friends, ARRAY(SELECT name FROM linecrm.channel ORDER BY 1) AS channels;
+SELECT linecrm.my_channels(), linecrm_internal._my_stores() AS my_stores, ARRAY(SELECT friend_id FROM linecrm_internal.friend ORDER BY 1) AS friends, ARRAY(SELECT name FROM linecrm.channel ORDER BY 1) AS channels;
 SET ROLE regress_member;
-SELECT linecrm.my_channels(), linecrm.my_stores(), ARRAY(SELECT friend_id FROM linecrm_internal.friend ORDER BY 1) AS friends, ARRAY(SELECT name FROM linecrm.channel ORDER BY 1) AS channels;
+SELECT linecrm.my_channels(), linecrm_internal._my_stores() AS my_stores, ARRAY(SELECT friend_id FROM linecrm_internal.friend ORDER BY 1) AS friends, ARRAY(SELECT name FROM linecrm.channel ORDER BY 1) AS channels;
 SET ROLE regress_all;
-SELECT linecrm.my_channels(), linecrm.my_stores(), ARRAY(SELECT friend_id FROM linecrm_internal.friend ORDER BY 1) AS friends, ARRAY(SELECT name FROM linecrm.channel ORDER BY 1) AS channels;
+SELECT linecrm.my_channels(), linecrm_internal._my_stores() AS my_stores, ARRAY(SELECT friend_id FROM linecrm_internal.friend ORDER BY 1) AS friends, ARRAY(SELECT name FROM linecrm.channel ORDER BY 1) AS channels;
 SET ROLE regress_store;
-SELECT linecrm.my_channels(), linecrm.my_stores(), ARRAY(SELECT friend_id FROM linecrm_internal.friend ORDER BY 1) AS friends, ARRAY(SELECT name FROM linecrm.channel ORDER BY 1) AS channels;
+SELECT linecrm.my_channels(), linecrm_internal._my_stores() AS my_stores, ARRAY(SELECT friend_id FROM linecrm_internal.friend ORDER BY 1) AS friends, ARRAY(SELECT name FROM linecrm.channel ORDER BY 1) AS channels;
 SET ROLE regress_none;
 SELECT linecrm.my_channels();
 ROLLBACK TO granted;

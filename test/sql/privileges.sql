@@ -7,6 +7,10 @@ SELECT p.oid::regprocedure FROM pg_proc p
 WHERE p.pronamespace = 'linecrm'::regnamespace AND p.oid NOT IN (SELECT linecrm_internal._support_functions())
 	AND NOT EXISTS (SELECT FROM linecrm_internal.profile_grant g WHERE g.object_kind = 'function' AND g.object_name = p.proname)
 ORDER BY p.oid::regprocedure::text COLLATE "C";
+-- and lines without a function
+SELECT g.profile, g.object_name FROM linecrm_internal.profile_grant g
+WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'linecrm'::regnamespace AND p.proname = g.object_name) ORDER BY 1, 2;
+
 -- tables that readers may read although no policy restricts their rows
 SELECT r.object::regclass FROM linecrm_internal._reader_objects() r JOIN pg_class c ON c.oid = r.object
 WHERE r.kind = 'table' AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity ORDER BY r.object::regclass::text COLLATE "C";
