@@ -26,7 +26,7 @@ SELECT i,
 	(ARRAY['佐藤', '鈴木', '高橋', '田中', '伊藤', '渡辺', '山本', '中村', '小林', '加藤', '吉田', '山田', '佐々木', '山口', '松本', '井上'])[1 + i * 7 % 16]
 		|| ' ' || (ARRAY['陽菜', '結衣', '葵', '美咲', '凛', '蓮', '大翔', '湊', '悠真', '健太', '直樹', '真由美', '恵子'])[1 + i * 5 % 13],
 	date '1950-01-01' + (i * 7919 % 20000)::integer,
-	CASE WHEN i % 20 = 0 THEN 'gold' WHEN i % 5 = 0 THEN 'silver' ELSE 'regular' END,
+	CASE WHEN i % 20 = 0 THEN 'gold' WHEN i % 2 = 0 THEN 'silver' ELSE 'regular' END,
 	1 + (i * 31 % 12)::integer,
 	current_date - (i * 104729 % 2000)::integer
 FROM generate_series(1::bigint, 30000) AS i;
