@@ -39,16 +39,16 @@ RETURNS TABLE (item text, ok boolean, detail text, remedy text, remedy_sql text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	preload boolean := current_setting('shared_preload_libraries') ~ '\mlinecrm\M';
+	-- not read from shared_preload_libraries, which only members of pg_read_all_settings may see
+	preload boolean := EXISTS (SELECT FROM linecrm_internal._worker_status());
 	base_url text := current_setting('linecrm.api_base_url', true);
 	prepared bigint := (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database());
 BEGIN
 	RETURN QUERY VALUES (
 		'library', preload,
-		CASE WHEN preload THEN 'linecrm is in shared_preload_libraries' ELSE 'linecrm is not in shared_preload_libraries: no worker can run' END,
-		CASE WHEN NOT preload THEN 'add linecrm to shared_preload_libraries and restart the server' END,
-		CASE WHEN NOT preload THEN format('ALTER SYSTEM SET shared_preload_libraries = %s', (
-			SELECT string_agg(quote_ident(btrim(l)), ', ') FROM unnest(string_to_array(current_setting('shared_preload_libraries'), ',') || ARRAY['linecrm']) AS l WHERE btrim(l) <> '')) END);
+		CASE WHEN preload THEN 'loaded at the start of the server' ELSE 'not loaded at the start of the server: no worker can run' END,
+		CASE WHEN NOT preload THEN 'add linecrm to shared_preload_libraries in postgresql.conf and restart the server' END,
+		NULL::text);
 	RETURN QUERY VALUES (
 		'platform address', base_url LIKE 'https://%', format('requests go to %s', base_url),
 		CASE WHEN base_url NOT LIKE 'https://%' THEN 'right for the sandbox; for the real platform take the default' END,
@@ -171,11 +171,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	here boolean := EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron');
-	loaded boolean := current_setting('shared_preload_libraries') ~ '\mpg_cron\M';
-	zone text := current_setting('cron.timezone', true);
+	-- pg_settings leaves out what the caller may not see, current_setting() would raise an error
+	zone text := (SELECT s.setting FROM pg_settings AS s WHERE s.name = 'cron.timezone');
 BEGIN
 	RETURN QUERY VALUES ('pg_cron', true,
-		CASE WHEN here AND loaded THEN format('installed here; its times are in %s', coalesce(nullif(zone, ''), 'GMT'))
+		CASE WHEN here THEN format('installed here; its times are in %s', coalesce(nullif(zone, ''), 'GMT'))
 			ELSE 'not in this database: your own cron jobs cannot call linecrm from here; linecrm itself does not need it' END,
 		NULL::text, NULL::text);
 END
