@@ -1,9 +1,10 @@
 # Sourced by bench/run: server, sandbox, people, clocks and tables of the benchmarks.
 #
 # Two databases: "sent" has linecrm's workers; "quiet" has none, so that what is measured in one session is not disturbed.
-# Both belong to crm_owner, a role without superuser rights, and have the channels c1, c2... made by need_friends.
+# Both belong to crm_owner, a role without superuser rights. Channels are c1, c2...: c1 is the large one; the others are
+# there because LINE's limits, and so ours, are per channel: together they may do what one may not.
 
-CHANNELS=16 # of the sandbox: token-c1... Each has LINE's limits of its own: together they exceed the limits of one
+CHANNELS=16
 
 progress() { printf '\n\033[1m== %s\033[0m\n' "$*" >&2; }
 say() { printf '   ... %s\n' "$*" >&2; }
@@ -60,7 +61,7 @@ start_server() {
 		linecrm.push_burst = 1000000
 		client_min_messages = warning
 	CONF
-	as_user "$PG_BIN/pg_ctl" -D "$work/data" -l "$work/server.log" -w start >/dev/null || fail "the server did not start"
+	server start
 	db=postgres role=postgres sql -c 'CREATE ROLE crm_owner LOGIN SUPERUSER'
 	local name
 	for name in sent quiet; do
@@ -71,9 +72,14 @@ start_server() {
 	db=postgres role=postgres sql -c 'ALTER ROLE crm_owner NOSUPERUSER'
 }
 
-setting() { # setting NAME VALUE: for the whole server, which restarts
-	db=postgres role=postgres sql -c "ALTER SYSTEM SET $1 = '$2'"
-	as_user "$PG_BIN/pg_ctl" -D "$work/data" -l "$work/server.log" -m fast -w restart >/dev/null || fail "the server did not restart"
+server() { # server start|restart, with as many files as it may open
+	as_user bash -c 'ulimit -Sn "$(ulimit -Hn)"; exec "$@"' - "$PG_BIN/pg_ctl" -D "$work/data" -l "$work/server.log" -m fast -w "$1" \
+		>/dev/null || fail "the server did not $1"
+}
+
+setting() { # setting NAME [VALUE]: for the whole server, which restarts; without a value the default again
+	db=postgres role=postgres sql -c "ALTER SYSTEM $([ -n "${2:-}" ] && echo "SET $1 = '$2'" || echo "RESET $1")"
+	server restart
 	db=sent
 	until_true 30 "SELECT count(*) = 3 FROM pg_stat_activity WHERE datname = 'sent' AND backend_type IN ('linecrm sender', 'linecrm clerk', 'linecrm planner')"
 }
@@ -108,8 +114,8 @@ everybody() { echo "(SELECT linecrm.friendset_agg(friend_id) FROM linecrm.friend
 
 ### clocks
 
-timed() { # timed SQL: milliseconds of one statement, its commit included
-	sql -c '\timing on' -c "$1" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -1
+timed() { # timed SQL [SQL BEFORE]: milliseconds of one statement, its commit included, in a session of its own
+	sql ${2:+-c "$2"} -c '\timing on' -c "$1" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -1
 }
 median() { sort -g | awk '{ v[NR] = $1 } END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 calc() { awk "BEGIN { print $1 }"; }
@@ -119,6 +125,54 @@ cpu_ticks() { # cpu_ticks PID...: user and system time, in hundredths of a secon
 	local pid sum=0
 	for pid in "$@"; do sum=$((sum + $(sed 's/.*) //' "/proc/$pid/stat" | awk '{ print $12 + $13 }'))); done
 	echo "$sum"
+}
+
+### drains
+
+everybody_of() { # everybody_of CHANNEL NAME: a set of all its friends, kept in the table bench.people
+	sql -c "CREATE TABLE IF NOT EXISTS bench.people (channel text PRIMARY KEY, friends linecrm.friendset)" \
+		-c "INSERT INTO bench.people VALUES ('$1', $(everybody "$1")) ON CONFLICT DO NOTHING"
+}
+sent_text() { echo "linecrm.text_message('お知らせ $1: 本日よりセールを開催いたします。ご来店をお待ちしております。')"; }
+campaign() { # campaign CHANNEL KEY: SQL that sends one content to all friends of a channel
+	echo "SELECT linecrm.deliver(friends => (SELECT friends FROM bench.people WHERE channel = '$1'), messages => $(sent_text "$2"),
+		at => now(), key => '$1 $2', at_most => 100000000, channel => '$1');"
+}
+named_people() { # named_people CHANNEL N: segment "named N" of the channel's first N friends, each with a name of his own
+	sql -c "SELECT linecrm.save_segment('named $2', 'SELECT friend_id, ''第'' || friend_id || ''番'' AS name FROM linecrm.friend
+		WHERE channel = ''$1'' ORDER BY friend_id LIMIT $2', channel => '$1')" >/dev/null || fail "segment"
+}
+personal_campaign() { # personal_campaign CHANNEL N KEY: SQL that sends N friends each a content of his own
+	echo "SELECT linecrm.deliver(segment => 'named $2', messages => linecrm.text_message('{{name}}様、お知らせ $3: ご注文の品が入荷しました。'),
+		at => now(), key => '$1 $2 $3', at_most => 100000000, channel => '$1');"
+}
+sender_finished() { ask "SELECT finished FROM linecrm_internal._worker_status() WHERE worker = 'sender' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"; }
+answers_after() { # answers_after MS: how long the sandbox takes for an answer
+	curl -sS -X DELETE "$sandbox/sandbox/faults" >/dev/null
+	[ "$1" = 0 ] || curl -sS -d "{\"endpoint\":\"*\",\"kind\":\"delay\",\"ms\":$1}" "$sandbox/sandbox/faults" >/dev/null
+}
+#
+# drain REQUESTS RECIPIENTS: takes SQL that enqueues them on standard input, commits it as one transaction, and waits until
+# all have an outcome. Leaves: seconds (commit to the last outcome), rate (recipients/s), cpu (of the sender, % of one
+# core), bytes (of WAL per recipient, planning included). Stops when LINE's stand-in saw anything but each once.
+#
+drain() {
+	local before target tick=0 wal_before ticks_before began ended sender seen
+	curl -sS -d '' "$sandbox/sandbox/reset" >/dev/null
+	before=$(sender_finished) target=$((before + $1)) wal_before=$(wal) sender=$(sender_pid)
+	ticks_before=$(cpu_ticks "$sender")
+	began=$( (echo 'BEGIN; \o /dev/null'; cat; echo '\o'; echo '\t on'; echo '\a'; echo 'SELECT extract(epoch FROM clock_timestamp()); COMMIT;') | sql -f -) || fail "drain"
+	until [ "$(sender_finished)" -ge "$target" ]; do
+		sleep 0.2
+		tick=$((tick + 1))
+		[ $tick -gt 1500 ] && fail "only $(($(sender_finished) - before)) of $1 requests were finished"
+	done
+	cpu=$(cpu_ticks "$sender")
+	ended=$(ask "SELECT extract(epoch FROM max(finished_at)) FROM (SELECT finished_at FROM linecrm_internal.outcome ORDER BY request_id DESC LIMIT $1) AS o")
+	seconds=$(calc "$ended - $began") rate=$(calc "$2 / ($ended - $began)") cpu=$(calc "($cpu - $ticks_before) / ($ended - $began)")
+	bytes=$(calc "($(wal) - $wal_before) / $2")
+	seen=$(curl -sS "$sandbox/sandbox/summary" | sed 's/.*"accepted_recipients":\([0-9]*\),.*"same_key":[0-9]*,"same_content":\([0-9]*\),.*/\1 \2/')
+	[ "$seen" = "$2 0" ] || fail "accepted recipients and duplicates should be $2 0, and are $seen"
 }
 
 ### tables
