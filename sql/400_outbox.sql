@@ -10,7 +10,8 @@
  */
 
 -- What arrived since the sender last looked is read by id alone, over all channels.
-CREATE INDEX outbox_outbox_id_idx ON linecrm_internal.outbox (outbox_id);
+-- An expression, so that no statement that looks for one channel is ever planned with this index instead of its own.
+CREATE INDEX outbox_arrival_idx ON linecrm_internal.outbox ((outbox_id + 0));
 
 CREATE FUNCTION linecrm_internal._wake(worker text) RETURNS void
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'linecrm_wake';
@@ -105,7 +106,7 @@ COMMENT ON FUNCTION linecrm_internal._call_line(bigint, text, jsonb, text, small
 CREATE INDEX outbox_waiting_next_idx ON linecrm_internal.outbox_waiting (due_at) WHERE due_at < 'infinity';
 
 CREATE FUNCTION linecrm_internal._move_due(at_most bigint) RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET enable_hashjoin = on
 AS $$
 DECLARE
 	lowest bigint;
@@ -139,7 +140,7 @@ COMMENT ON FUNCTION linecrm_internal._move_due(bigint) IS 'moves what is due fro
  */
 CREATE FUNCTION linecrm_internal._set_aside(why text, channel_id bigint, lane smallint, from_id bigint, delivery_id bigint,
 	epoch bigint, whole_channel boolean) RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET enable_hashjoin = on
 AS $$
 DECLARE
 	only_counted boolean := _set_aside.whole_channel AND EXISTS (SELECT FROM linecrm_internal.channel c
@@ -183,7 +184,7 @@ COMMENT ON FUNCTION linecrm_internal._set_aside(text, bigint, smallint, bigint, 
  * due now, and the next claims send or finish it. Up to 10,000 rows of each sort; the sender calls again while there are any.
  */
 CREATE FUNCTION linecrm_internal._attend() RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET enable_hashjoin = on
 AS $$
 DECLARE
 	touched bigint;
@@ -224,7 +225,7 @@ COMMENT ON FUNCTION linecrm_internal._attend() IS 'makes waiting rows due whose 
  * of their own, down to the one who is the cause. 0: there is only one left.
  */
 CREATE FUNCTION linecrm_internal._split_request(request_slot smallint, request_id bigint) RETURNS integer
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET enable_hashjoin = on
 AS $$
 DECLARE
 	whole linecrm_internal.request;

@@ -90,6 +90,7 @@ channels_wishes(LcWish *wishes, int max_wishes, int capacity, int in_flight)
 		LcChannel *channel = last_in_round->next;
 		int share = round_size > 1 ? Max(1, capacity / 4) - channel->in_flight : free_room;
 		int lane = best_lane(channel, now, free_marketing > 0);
+		bool spends_all = false;
 		int credit = Min(share, Max(1, free_room / Min(others + 1, max_wishes - count)));
 
 		if (!has_queue(channel))
@@ -107,7 +108,15 @@ channels_wishes(LcWish *wishes, int max_wishes, int capacity, int in_flight)
 			credit = Min(credit, free_marketing);
 		if (lane < 0 || credit <= 0)
 			continue;
-		wishes[count++] = (LcWish){channel, lane, channel->lanes[lane].next_id, credit, LC_NOTHING, 0};
+		/* Rows for which there will be no token need not be looked at. */
+		if (channel->lanes[lane].front != NULL)
+		{
+			int tokens = Max(1, lc_bucket_level(bucket_of(channel, channel->lanes[lane].front, now), now));
+
+			spends_all = tokens <= credit;
+			credit = Min(credit, tokens);
+		}
+		wishes[count++] = (LcWish){channel, lane, channel->lanes[lane].next_id, credit, spends_all, LC_NOTHING, 0, NULL};
 		free_room -= credit;
 		if (lane == LC_LANE_MARKETING)
 			free_marketing -= credit;
@@ -142,6 +151,7 @@ channel_looked(const LcWish *wish)
 {
 	wish->channel->lanes[wish->lane].next_id = wish->found_next_id;
 	wish->channel->lanes[wish->lane].blocked_until = wish->found_blocked_until;
+	wish->channel->lanes[wish->lane].front = wish->found_front;
 }
 
 bool

@@ -18,6 +18,7 @@ typedef struct LcLane
 {
 	int64 next_id;			/* look from this outbox id on; LC_NOTHING: nothing is known to wait */
 	TimestampTz blocked_until; /* no token was left for the front of it */
+	const LcRequestKind *front; /* what kind that was; NULL: not known */
 } LcLane;
 
 typedef struct LcChannel
@@ -39,9 +40,11 @@ typedef struct LcWish
 	int lane;
 	int64 next_id;
 	int credit;
+	bool spends_all; /* the credit is all tokens that there are */
 	/* what the claim found, to be applied when it is committed: where the lane goes on, and from when */
 	int64 found_next_id;
 	TimestampTz found_blocked_until;
+	const LcRequestKind *found_front;
 } LcWish;
 
 extern void channels_start(void);

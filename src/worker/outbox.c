@@ -180,7 +180,7 @@ read_above(int64 from, int64 *highest)
 	static const char sql[] =
 		"SELECT channel_id, lane, min(outbox_id), max(outbox_id), count(*), min(outbox_id) FILTER (WHERE fresh)"
 		" FROM (SELECT channel_id, lane, outbox_id, epoch IS DISTINCT FROM $3 AS fresh FROM linecrm_internal.outbox"
-		"       WHERE outbox_id > $1 ORDER BY outbox_id LIMIT $2) AS stretch"
+		"       WHERE outbox_id + 0 > $1 ORDER BY outbox_id + 0 LIMIT $2) AS stretch"
 		" GROUP BY channel_id, lane";
 	Oid types[] = {INT8OID, INT8OID, INT8OID};
 	Datum values[] = {Int64GetDatum(from), Int64GetDatum(ARRIVALS_AT_ONCE), Int64GetDatum(outbox_epoch)};

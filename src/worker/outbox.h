@@ -97,6 +97,7 @@ typedef enum LcOutboxPlan
 	LC_PLAN_LEASE,
 	LC_PLAN_EXCLUDE,
 	LC_PLAN_SET_ASIDE,
+	LC_PLAN_REMOVE,
 	LC_PLAN_FINISH,
 	LC_PLAN_WAIT,
 	LC_PLAN_COMPLETE,
@@ -112,7 +113,7 @@ extern void outbox_commit_mode(bool durable);
 
 struct LcColumns;
 extern void outbox_finish_columns(struct LcColumns *columns, int room);
-extern void outbox_finish_row(struct LcColumns *columns, const LcClaim *claim, const char *outcome, const char *reason,
+extern bool outbox_finish_row(struct LcColumns *columns, const LcClaim *claim, const char *outcome, const char *reason,
 							  const char *detail);
 extern void outbox_finish(struct LcColumns *columns);
 extern void outbox_hold_channel(int64 channel_id, const char *reason, const char *detail);

@@ -33,6 +33,7 @@
 #include "worker/outbox.h"
 
 #define RECIPIENTS_AT_ONCE 25000
+#define GATHER_MS 20
 
 /* Columns of the look, in the order of its SELECT list. */
 enum
@@ -119,7 +120,10 @@ outbox_claim(LcWish *wishes, int count, MemoryContext turn)
 	return claiming.first;
 }
 
-/* The front of each wished lane, in order. Rows that this process has leased already are in flight, not in the queue. */
+/*
+ * The front of each wished lane, in order. Rows that this process has leased already are in flight, not in the queue.
+ * Each LIMIT 1 is a fence: the kept plan, made while tables are small, must go from the front of the queue outwards.
+ */
 static void
 look(LcClaiming *claiming)
 {
@@ -133,11 +137,14 @@ look(LcClaiming *claiming)
 		" CROSS JOIN LATERAL (SELECT q.* FROM linecrm_internal.outbox q"
 		"       WHERE q.channel_id = w.channel_id AND q.lane = w.lane AND q.outbox_id >= w.next_id"
 		"       AND q.epoch IS DISTINCT FROM $6 ORDER BY q.outbox_id LIMIT w.credit) AS o"
-		" JOIN linecrm_internal.request r ON r.slot = o.request_slot AND r.request_id = o.request_id"
-		" JOIN linecrm_internal.channel ch ON ch.channel_id = o.channel_id"
-		" LEFT JOIN linecrm_internal.content c ON c.slot = r.content_slot AND c.content_id = r.content_id"
-		" LEFT JOIN linecrm_internal.delivery d ON d.slot = o.delivery_slot AND d.delivery_id = o.delivery_id"
-		" LEFT JOIN linecrm_internal.friend f ON f.friend_id = r.friend_id"
+		" CROSS JOIN LATERAL (SELECT q.* FROM linecrm_internal.request q"
+		"       WHERE q.slot = o.request_slot AND q.request_id = o.request_id LIMIT 1) AS r"
+		" CROSS JOIN LATERAL (SELECT q.* FROM linecrm_internal.channel q WHERE q.channel_id = o.channel_id LIMIT 1) AS ch"
+		" LEFT JOIN LATERAL (SELECT q.* FROM linecrm_internal.content q"
+		"       WHERE q.slot = r.content_slot AND q.content_id = r.content_id LIMIT 1) AS c ON true"
+		" LEFT JOIN LATERAL (SELECT q.* FROM linecrm_internal.delivery q"
+		"       WHERE q.slot = o.delivery_slot AND q.delivery_id = o.delivery_id LIMIT 1) AS d ON true"
+		" LEFT JOIN LATERAL (SELECT q.* FROM linecrm_internal.friend q WHERE q.friend_id = r.friend_id LIMIT 1) AS f ON true"
 		" ORDER BY w.wish, o.outbox_id";
 	static const Oid columns_types[] = {INT4OID, INT8OID, INT2OID, INT8OID, INT4OID, InvalidOid};
 	Oid types[] = {INT4ARRAYOID, INT8ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT8OID};
@@ -157,6 +164,7 @@ look(LcClaiming *claiming)
 		columns_set(&columns, 4, Int32GetDatum(wish->credit));
 		wish->found_next_id = LC_NOTHING;
 		wish->found_blocked_until = 0;
+		wish->found_front = wish->channel->lanes[wish->lane].front;
 	}
 	columns_arrays(&columns, values);
 	values[5] = Int64GetDatum(outbox_epoch);
@@ -178,6 +186,9 @@ judge_rows(LcClaiming *claiming)
 
 		claiming->row = claiming->looked->vals[i];
 		wish = &claiming->wishes[DatumGetInt32(look_at(claiming, LOOK_WISH, &isnull))];
+		/* Without a token the lane stops; what is behind is looked at again when there are some. */
+		if (wish->found_blocked_until != 0)
+			continue;
 		count[wish - claiming->wishes]++;
 		claim = read_claim(claiming, wish);
 		if (judge_row(claiming, wish, claim))
@@ -188,7 +199,11 @@ judge_rows(LcClaiming *claiming)
 		}
 		/* A full look: there may be more behind its last row, unless the lane stops earlier anyway. */
 		if (count[wish - claiming->wishes] == wish->credit && wish->found_next_id == LC_NOTHING)
+		{
 			wish->found_next_id = claim->outbox_id + 1;
+			if (wish->spends_all)
+				wish->found_blocked_until = TimestampTzPlusMilliseconds(claiming->now, GATHER_MS);
+		}
 	}
 }
 
@@ -218,7 +233,10 @@ judge_row(LcClaiming *claiming, LcWish *wish, LcClaim *claim)
 	if (!channel_take_token(claim->channel, claim->kind, claiming->now))
 	{
 		wish->found_next_id = Min(wish->found_next_id, claim->outbox_id);
-		wish->found_blocked_until = channel_token_at(claim->channel, claim->kind, claiming->now);
+		/* A claim costs much the same for one row and for twenty: wait until there are some tokens. */
+		wish->found_front = claim->kind;
+		wish->found_blocked_until = Max(channel_token_at(claim->channel, claim->kind, claiming->now),
+										TimestampTzPlusMilliseconds(claiming->now, GATHER_MS));
 		return false;
 	}
 	if (!fill_target(claiming, claim))
@@ -359,11 +377,13 @@ many_friends(LcClaiming *claiming)
 		"       array_agg(i.friend_id) FILTER (WHERE NOT q.doubt AND f.status = 'blocked'),"
 		"       array_agg(i.friend_id) FILTER (WHERE f.friend_id IS NULL)"
 		" FROM unnest($1, $2, $3, $4) AS q(n, slot, request_id, doubt)"
-		" JOIN linecrm_internal.request r ON r.slot = q.slot AND r.request_id = q.request_id"
+		" CROSS JOIN LATERAL (SELECT p.slot, p.request_id, p.recipients FROM linecrm_internal.request p"
+		"       WHERE p.slot = q.slot AND p.request_id = q.request_id LIMIT 1) AS r"
 		" LEFT JOIN LATERAL (SELECT linecrm.friendset_union_agg(e.members) AS members FROM linecrm_internal.exclusion e"
 		"       WHERE e.slot = r.slot AND e.request_id = r.request_id) AS x ON true"
 		" CROSS JOIN LATERAL linecrm.friend_ids(r.recipients OPERATOR(linecrm.-) x.members) AS i(friend_id)"
-		" LEFT JOIN linecrm_internal.friend f ON f.friend_id = i.friend_id"
+		" LEFT JOIN LATERAL (SELECT p.friend_id, p.user_id, p.status FROM linecrm_internal.friend p"
+		"       WHERE p.friend_id = i.friend_id LIMIT 1) AS f ON true"
 		" GROUP BY q.n";
 	static const Oid columns_types[] = {INT4OID, INT2OID, INT8OID, BOOLOID, InvalidOid};
 	Oid types[] = {INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, BOOLARRAYOID};
@@ -469,38 +489,34 @@ finish_claim(LcClaiming *claiming, const LcClaim *claim, const char *outcome, co
 	outbox_finish_row(&claiming->finished, claim, outcome, reason, NULL);
 }
 
-/* From here on they may have been sent: the rows say so before the first byte goes out. */
+/*
+ * From here on they may have been sent: the rows say so before the first byte goes out. One statement a row: by key it
+ * touches one partition, while a join with an array may be planned from the wrong end.
+ */
 static void
 lease(LcClaiming *claiming)
 {
 	static const char sql[] =
-		"UPDATE linecrm_internal.outbox o"
-		" SET lease_until = $5, epoch = $6, attempts = o.attempts + 1, ambiguous_since = coalesce(o.ambiguous_since, $7)"
-		" FROM unnest($1, $2, $3, $4) AS c(slot, channel_id, lane, outbox_id)"
-		" WHERE o.slot = c.slot AND o.channel_id = c.channel_id AND o.lane = c.lane AND o.outbox_id = c.outbox_id";
-	static const Oid columns_types[] = {INT2OID, INT8OID, INT2OID, INT8OID, InvalidOid};
-	Oid types[] = {INT2ARRAYOID, INT8ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID};
-	Datum values[7];
-	LcColumns columns;
+		"UPDATE linecrm_internal.outbox"
+		" SET lease_until = $5, epoch = $6, attempts = attempts + 1, ambiguous_since = coalesce(ambiguous_since, $7)"
+		" WHERE slot = $1 AND channel_id = $2 AND lane = $3 AND outbox_id = $4";
+	Oid types[] = {INT2OID, INT8OID, INT2OID, INT8OID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID};
+	TimestampTz lease_until = TimestampTzPlusMilliseconds(claiming->now, 3L * lc_request_timeout);
 
-	columns_init(&columns, claiming->chosen, columns_types);
 	for (LcClaim *claim = claiming->first; claim != NULL; claim = claim->next)
 	{
-		columns_add_row(&columns);
-		columns_set(&columns, 0, Int16GetDatum(claim->slot));
-		columns_set(&columns, 1, Int64GetDatum(claim->channel_id));
-		columns_set(&columns, 2, Int16GetDatum(claim->lane));
-		columns_set(&columns, 3, Int64GetDatum(claim->outbox_id));
+		Datum values[] = {Int16GetDatum(claim->slot),
+						  Int64GetDatum(claim->channel_id),
+						  Int16GetDatum(claim->lane),
+						  Int64GetDatum(claim->outbox_id),
+						  TimestampTzGetDatum(lease_until),
+						  Int64GetDatum(outbox_epoch),
+						  TimestampTzGetDatum(claiming->now)};
+
+		if (outbox_run(LC_PLAN_LEASE, sql, 7, types, values, NULL, SPI_OK_UPDATE) != 1)
+			ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+							errmsg("a row of the outbox changed while it was being claimed")));
 	}
-	if (columns.rows == 0)
-		return;
-	columns_arrays(&columns, values);
-	values[4] = TimestampTzGetDatum(TimestampTzPlusMilliseconds(claiming->now, 3L * lc_request_timeout));
-	values[5] = Int64GetDatum(outbox_epoch);
-	values[6] = TimestampTzGetDatum(claiming->now);
-	if (outbox_run(LC_PLAN_LEASE, sql, 7, types, values, NULL, SPI_OK_UPDATE) != (uint64) columns.rows)
-		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						errmsg("rows of the outbox changed while they were being claimed")));
 }
 
 /* A claim of the row at hand, in the memory of the turn. */

@@ -2,9 +2,9 @@
  * outbox_record.c
  *		Record: what became of requests, from the sender's memory into the tables.
  *
- * One transaction for up to a hundred results. A finished request loses its queue row and gets its outcome in the same
- * statement; one that goes on moves to outbox_waiting with the time of its next attempt. Both statements take only rows
- * that are still there, so recording the same result twice changes nothing.
+ * One transaction for up to a hundred results. A finished request loses its queue row and gets its outcome; one that goes
+ * on moves to outbox_waiting with the time of its next attempt. Only a row that was still there is replaced, so recording
+ * the same result twice changes nothing.
  *
  * The commit is asynchronous: what a crash loses is found out again by sending with the same key, which LINE answers
  * with 409. Only when a request without such a key is among them is the commit durable.
@@ -51,14 +51,40 @@ static void write_completions(LcRecording *recording);
 static void hold_delivery(const LcClaim *claim, const char *detail);
 static const char *words_of(const LcResult *result);
 
-static const Oid finish_types[] = {INT2OID, INT8OID, INT2OID, INT8OID, TEXTOID, TEXTOID, TEXTOID,
-								   INT4OID, TEXTOID, INT4OID, INT4OID, TEXTOID, InvalidOid};
+static bool remove_row(const LcClaim *claim);
+static void set_identity(LcColumns *columns, const LcClaim *claim);
+
+/* Columns of rows for outcome and for outbox_waiting; the first five are the same. */
+enum
+{
+	COLUMN_SLOT,
+	COLUMN_REQUEST_ID,
+	COLUMN_CHANNEL_ID,
+	COLUMN_DELIVERY_SLOT,
+	COLUMN_DELIVERY_ID,
+	FINISH_OUTCOME,
+	FINISH_REASON,
+	FINISH_DETAIL,
+	FINISH_STATUS,
+	FINISH_LINE_REQUEST_ID,
+	FINISH_FRIENDS,
+	FINISH_ATTEMPTS,
+	FINISH_MESSAGE_IDS,
+	WAIT_LANE = FINISH_OUTCOME,
+	WAIT_DUE_AT,
+	WAIT_REASON,
+	WAIT_ATTEMPTS,
+	WAIT_AMBIGUOUS_SINCE
+};
+
+static const Oid finish_types[] = {INT2OID, INT8OID, INT8OID, INT2OID, INT8OID, TEXTOID, TEXTOID,
+								   TEXTOID, INT4OID, TEXTOID, INT4OID, INT4OID, TEXTOID, InvalidOid};
 
 void
 outbox_record(LcResult *results)
 {
-	static const Oid waiting_types[] = {INT2OID,		INT8OID, INT2OID, INT8OID,		  TIMESTAMPTZOID,
-										TEXTOID, INT4OID, TIMESTAMPTZOID, InvalidOid};
+	static const Oid waiting_types[] = {INT2OID,		INT8OID, INT8OID, INT2OID,		  INT8OID,	 INT2OID,
+										TIMESTAMPTZOID, TEXTOID, INT4OID, TIMESTAMPTZOID, InvalidOid};
 	static const Oid complete_types[] = {INT2OID, INT8OID, INT8OID, TEXTOID, INT4OID, BYTEAOID, InvalidOid};
 	LcRecording recording;
 	bool durable = false;
@@ -85,50 +111,76 @@ outbox_finish_columns(LcColumns *columns, int room)
 	columns_init(columns, room, finish_types);
 }
 
-/* One request that ends; status, LINE's id and message ids can be set on the row afterwards. */
-void
+/*
+ * One request that ends: its queue row goes, its outcome is put into columns; status, LINE's id and message ids can be set
+ * afterwards. False, and no row, when the queue row was gone already: its outcome was written by somebody else.
+ */
+bool
 outbox_finish_row(LcColumns *columns, const LcClaim *claim, const char *outcome, const char *reason, const char *detail)
 {
+	int friends = claim->recipients > 0 ? claim->recipients : claim->friends;
+
+	if (reason != NULL && strcmp(reason, "no_recipients") == 0)
+		friends = 0;
+	if (!remove_row(claim))
+		return false;
 	/* A campaign may end with this one; the planner sees to it. */
 	if (claim->delivery_slot == CAMPAIGN_SLOT)
 		wake_at_commit(LC_WAKE_PLANNER);
-	columns_add_row(columns);
-	columns_set(columns, 0, Int16GetDatum(claim->slot));
-	columns_set(columns, 1, Int64GetDatum(claim->channel_id));
-	columns_set(columns, 2, Int16GetDatum(claim->lane));
-	columns_set(columns, 3, Int64GetDatum(claim->outbox_id));
-	columns_set_text(columns, 4, outcome);
-	columns_set_text(columns, 5, reason);
-	columns_set_text(columns, 6, detail);
-	columns_set(columns, 9, Int32GetDatum(strcmp(reason ? reason : "", "no_recipients") == 0 ? 0
-										  : claim->recipients > 0						   ? claim->recipients
-																						   : claim->friends));
-	columns_set(columns, 10, Int32GetDatum(claim->attempts));
+	set_identity(columns, claim);
+	columns_set_text(columns, FINISH_OUTCOME, outcome);
+	columns_set_text(columns, FINISH_REASON, reason);
+	columns_set_text(columns, FINISH_DETAIL, detail);
+	columns_set(columns, FINISH_FRIENDS, Int32GetDatum(friends));
+	columns_set(columns, FINISH_ATTEMPTS, Int32GetDatum(claim->attempts));
+	return true;
 }
 
-/* Queue rows out, outcomes in, in one statement. */
+/* The outcomes of rows that were removed in this transaction. */
 void
 outbox_finish(LcColumns *columns)
 {
 	static const char sql[] =
-		"WITH result AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-		"       AS u(slot, channel_id, lane, outbox_id, outcome, reason, detail, http_status, line_request_id, friends,"
-		"            attempts, message_ids)),"
-		" gone AS (DELETE FROM linecrm_internal.outbox o USING result u"
-		"       WHERE o.slot = u.slot AND o.channel_id = u.channel_id AND o.lane = u.lane AND o.outbox_id = u.outbox_id"
-		"       RETURNING o.request_slot, o.request_id, o.delivery_slot, o.delivery_id, u.*)"
-		" INSERT INTO linecrm_internal.outcome (slot, request_id, channel_id, delivery_slot, delivery_id, outcome, reason,"
+		"INSERT INTO linecrm_internal.outcome (slot, request_id, channel_id, delivery_slot, delivery_id, outcome, reason,"
 		"       detail, http_status, line_request_id, friends, attempts, message_ids, finished_at)"
-		" SELECT request_slot, request_id, channel_id, delivery_slot, delivery_id, outcome, reason, detail, http_status,"
-		"       line_request_id, friends, attempts, message_ids::text[], clock_timestamp() FROM gone";
-	Oid types[] = {INT2ARRAYOID, INT8ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+		" SELECT slot, request_id, channel_id, delivery_slot, delivery_id, outcome, reason, detail, http_status,"
+		"       line_request_id, friends, attempts, message_ids::text[], clock_timestamp()"
+		" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS u(slot, request_id, channel_id, delivery_slot,"
+		"       delivery_id, outcome, reason, detail, http_status, line_request_id, friends, attempts, message_ids)";
+	Oid types[] = {INT2ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
 				   TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID};
-	Datum values[12];
+	Datum values[13];
 
 	if (columns->rows == 0)
 		return;
 	columns_arrays(columns, values);
-	outbox_run(LC_PLAN_FINISH, sql, 12, types, values, NULL, SPI_OK_INSERT);
+	outbox_run(LC_PLAN_FINISH, sql, 13, types, values, NULL, SPI_OK_INSERT);
+}
+
+/* One statement a row: by key it touches one partition, while a join with an array may be planned from the wrong end. */
+static bool
+remove_row(const LcClaim *claim)
+{
+	Oid types[] = {INT2OID, INT8OID, INT2OID, INT8OID};
+	Datum values[] = {Int16GetDatum(claim->slot), Int64GetDatum(claim->channel_id), Int16GetDatum(claim->lane),
+					  Int64GetDatum(claim->outbox_id)};
+
+	return outbox_run(LC_PLAN_REMOVE,
+					  "DELETE FROM linecrm_internal.outbox WHERE slot = $1 AND channel_id = $2 AND lane = $3 AND outbox_id = $4",
+					  4, types, values, NULL, SPI_OK_DELETE) == 1;
+}
+
+static void
+set_identity(LcColumns *columns, const LcClaim *claim)
+{
+	columns_add_row(columns);
+	columns_set(columns, COLUMN_SLOT, Int16GetDatum(claim->request_slot));
+	columns_set(columns, COLUMN_REQUEST_ID, Int64GetDatum(claim->request_id));
+	columns_set(columns, COLUMN_CHANNEL_ID, Int64GetDatum(claim->channel_id));
+	if (claim->delivery_id == 0)
+		return;
+	columns_set(columns, COLUMN_DELIVERY_SLOT, Int16GetDatum(claim->delivery_slot));
+	columns_set(columns, COLUMN_DELIVERY_ID, Int64GetDatum(claim->delivery_id));
 }
 
 /* Held with the reason of the first that found out; who holds it already is not overruled. */
@@ -198,13 +250,14 @@ record_final(LcRecording *recording, LcResult *result, const char *outcome, cons
 	bool success = strcmp(outcome, "accepted") == 0;
 	char ids[LC_SENT_MESSAGES_TEXT];
 
-	outbox_finish_row(columns, result->claim, outcome, reason, success ? NULL : words_of(result));
+	if (!outbox_finish_row(columns, result->claim, outcome, reason, success ? NULL : words_of(result)))
+		return;
 	if (result->status != 0)
-		columns_set(columns, 7, Int32GetDatum(result->status));
-	columns_set_text(columns, 8, result->line_request_id);
+		columns_set(columns, FINISH_STATUS, Int32GetDatum(result->status));
+	columns_set_text(columns, FINISH_LINE_REQUEST_ID, result->line_request_id);
 	if (success && lc_kind_has(result->claim->kind, LC_KIND_SEND) &&
 		lc_sent_messages(result->answer, result->answer_size, ids))
-		columns_set_text(columns, 11, ids);
+		columns_set_text(columns, FINISH_MESSAGE_IDS, ids);
 }
 
 static void
@@ -217,16 +270,15 @@ record_waiting(LcRecording *recording, LcResult *result, const char *reason, Tim
 	/* What the claim wrote as the beginning of doubt stands only if this attempt may have been taken. */
 	if (doubt == 0 && result->outcome.sets_doubt)
 		doubt = claim->leased_at;
-	columns_add_row(columns);
-	columns_set(columns, 0, Int16GetDatum(claim->slot));
-	columns_set(columns, 1, Int64GetDatum(claim->channel_id));
-	columns_set(columns, 2, Int16GetDatum(claim->lane));
-	columns_set(columns, 3, Int64GetDatum(claim->outbox_id));
-	columns_set(columns, 4, TimestampTzGetDatum(due_at));
-	columns_set_text(columns, 5, reason);
-	columns_set(columns, 6, Int32GetDatum(claim->attempts - (result->outcome.counted ? 0 : 1)));
+	if (!remove_row(claim))
+		return;
+	set_identity(columns, claim);
+	columns_set(columns, WAIT_LANE, Int16GetDatum(claim->lane));
+	columns_set(columns, WAIT_DUE_AT, TimestampTzGetDatum(due_at));
+	columns_set_text(columns, WAIT_REASON, reason);
+	columns_set(columns, WAIT_ATTEMPTS, Int32GetDatum(claim->attempts - (result->outcome.counted ? 0 : 1)));
 	if (doubt != 0)
-		columns_set(columns, 7, TimestampTzGetDatum(doubt));
+		columns_set(columns, WAIT_AMBIGUOUS_SINCE, TimestampTzGetDatum(doubt));
 }
 
 /* Again later, unless it would then be too late for the retry key to protect anybody. */
@@ -293,23 +345,17 @@ static void
 write_waiting(LcRecording *recording)
 {
 	static const char sql[] =
-		"WITH result AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)"
-		"       AS u(slot, channel_id, lane, outbox_id, due_at, reason, attempts, ambiguous_since)),"
-		" gone AS (DELETE FROM linecrm_internal.outbox o USING result u"
-		"       WHERE o.slot = u.slot AND o.channel_id = u.channel_id AND o.lane = u.lane AND o.outbox_id = u.outbox_id"
-		"       RETURNING o.request_slot, o.request_id, o.delivery_slot, o.delivery_id, u.*)"
-		" INSERT INTO linecrm_internal.outbox_waiting (request_slot, request_id, channel_id, lane, delivery_slot,"
-		"       delivery_id, due_at, reason, attempts, ambiguous_since)"
-		" SELECT request_slot, request_id, channel_id, lane, delivery_slot, delivery_id, due_at, reason, attempts,"
-		"       ambiguous_since FROM gone";
-	Oid types[] = {INT2ARRAYOID,		 INT8ARRAYOID, INT2ARRAYOID, INT8ARRAYOID,
-				   TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID};
-	Datum values[8];
+		"INSERT INTO linecrm_internal.outbox_waiting (request_slot, request_id, channel_id, delivery_slot, delivery_id, lane,"
+		"       due_at, reason, attempts, ambiguous_since)"
+		" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+	Oid types[] = {INT2ARRAYOID, INT8ARRAYOID,		  INT8ARRAYOID, INT2ARRAYOID, INT8ARRAYOID,
+				   INT2ARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID};
+	Datum values[10];
 
 	if (recording->waiting.rows == 0)
 		return;
 	columns_arrays(&recording->waiting, values);
-	outbox_run(LC_PLAN_WAIT, sql, 8, types, values, NULL, SPI_OK_INSERT);
+	outbox_run(LC_PLAN_WAIT, sql, 10, types, values, NULL, SPI_OK_INSERT);
 }
 
 static void

@@ -128,11 +128,18 @@ linecrm_sender_main(Datum main_arg)
 static void
 start(LcSender *sender)
 {
-	static const char *const settings[] = {"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"};
+	static const char *const settings[][2] = {{"enable_seqscan", "off"},
+											  {"enable_bitmapscan", "off"},
+											  {"enable_hashjoin", "off"},
+											  {"enable_mergejoin", "off"},
+											  {"plan_cache_mode", "force_generic_plan"}};
 
-	/* Every statement of the sender touches few rows by key, in tables that grow from nothing to millions (outbox.c). */
+	/*
+	 * Every statement of the sender touches few rows by key, in tables that grow from nothing to millions (outbox.c): one
+	 * plan is right for all times, and planning over all those partitions would cost more than the statements do.
+	 */
 	for (int i = 0; i < lengthof(settings); i++)
-		SetConfigOption(settings[i], "off", PGC_USERSET, PGC_S_OVERRIDE);
+		SetConfigOption(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_OVERRIDE);
 	become_the_only_one();
 	outbox_epoch = GetCurrentTimestamp();
 	http_start();
