@@ -268,7 +268,7 @@ BEGIN
 	IF nth = burst + 1 THEN
 		RAISE WARNING USING MESSAGE = format(linecrm_internal._say('more than %s pushes by one transaction: this one and all further ones are queued but held',
 				'1 つのトランザクションで %s 件を超える push です。ここから先は保留されます'), burst),
-			HINT = 'SELECT sum(linecrm.resume(delivery_id)) FROM linecrm.delivery WHERE held_reason = ''push_burst'' sends them; linecrm.cancel(...) drops them. For many people use linecrm.deliver(...)';
+			HINT = 'SELECT sum(linecrm.resume(delivery_id)) FROM linecrm.delivery_progress WHERE held_reason = ''push_burst'' sends them; linecrm.cancel(...) drops them. For many people use linecrm.deliver(...)';
 	END IF;
 	RETURN nth > burst;
 END

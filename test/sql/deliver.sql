@@ -219,3 +219,27 @@ SELECT linecrm.deliver(segment => 'ten', messages => linecrm.text_message('ã“ã‚
 RESET linecrm.language;
 -- every verb is in the audit trail
 SELECT action, count(*) FROM linecrm_internal.audit WHERE action !~ 'save' GROUP BY 1 ORDER BY 1;
+-- a reader sees it all through the views; a reader of nothing sees nothing
+CREATE ROLE regress_delivery_reader;
+SELECT linecrm.grant_access('regress_delivery_reader', 'reader', channel => 'main') > 0 AS granted;
+SET ROLE regress_delivery_reader;
+SELECT count(*) > 10 AS progress FROM linecrm.delivery_progress;
+SELECT count(*) > 10 AS outcomes FROM linecrm.delivery_outcome;
+SELECT count(*) > 10 AS recipients FROM linecrm.recipient_outcome;
+SELECT count(*) > 0 AS waiting FROM linecrm.waiting;
+SELECT channel FROM linecrm.channel_status;
+SELECT count(*) > 1 AS explained FROM linecrm.explain(:d, 1);
+SELECT linecrm.cancel(:d);
+SELECT linecrm.deliver(segment => 'ten', message => 'hello');
+RESET ROLE;
+SELECT linecrm.revoke_access('regress_delivery_reader');
+SELECT linecrm.grant_access('regress_delivery_reader', 'reader', channel => 'none such');
+INSERT INTO linecrm_internal.channel (name, provider, created_by) VALUES ('second', 'p', 'tester');
+SELECT linecrm.grant_access('regress_delivery_reader', 'reader', channel => 'second') > 0 AS granted;
+SET ROLE regress_delivery_reader;
+SELECT (SELECT count(*) FROM linecrm.delivery_progress) + (SELECT count(*) FROM linecrm.delivery_outcome)
+	+ (SELECT count(*) FROM linecrm.recipient_outcome) + (SELECT count(*) FROM linecrm.waiting) AS seen;
+SELECT channel FROM linecrm.channel_status;
+RESET ROLE;
+SELECT linecrm.revoke_access('regress_delivery_reader');
+DROP ROLE regress_delivery_reader;

@@ -58,3 +58,13 @@ INSERT INTO linecrm_internal.channel (name, provider, created_by) VALUES ('secon
 SELECT linecrm.save_message('hello', linecrm.text_message('x'));
 SELECT linecrm.save_message('hello', linecrm.text_message('x'), channel => 'second');
 SELECT channel, name FROM linecrm.message;
+-- a reader of one channel sees its messages, and no versions of others either
+SELECT linecrm.save_message('secret plan', linecrm.text_message('x'), channel => 'main');
+CREATE ROLE regress_message_reader;
+SELECT linecrm.grant_access('regress_message_reader', 'reader', channel => 'second') > 0 AS granted;
+SET ROLE regress_message_reader;
+SELECT channel, name FROM linecrm.message;
+SELECT count(*) FROM linecrm_internal.message_version;
+RESET ROLE;
+SELECT linecrm.revoke_access('regress_message_reader');
+DROP ROLE regress_message_reader;

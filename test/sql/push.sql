@@ -116,3 +116,7 @@ SELECT linecrm.push(NULL, 'shipped', '{"no": 1}');
 RESET ROLE;
 DROP OWNED BY regress_nobody;
 DROP ROLE regress_nobody;
+-- what a burst held goes on with the statement of its hint
+SELECT sum(linecrm.resume(delivery_id)) FROM linecrm.delivery_progress WHERE held_reason = 'push_burst';
+SELECT count(*) FROM linecrm.delivery_progress WHERE state = 'held';
+SELECT state, reason, count(*) FROM linecrm.recipient_outcome WHERE delivery_id IN (SELECT delivery_id FROM linecrm.delivery_progress WHERE kind = 'push') GROUP BY 1, 2 ORDER BY 1, 2;
