@@ -110,10 +110,10 @@ collect_problem(void *arg, const LcProblem *problem)
 	strlcpy(item->path, problem->path, sizeof(item->path));
 	if (problem->limit >= 0 && problem->actual >= 0)
 		snprintf(item->problem, sizeof(item->problem), "%s: " INT64_FORMAT ", the limit is " INT64_FORMAT,
-				 problem->problem, problem->actual, problem->limit);
+		         problem->problem, problem->actual, problem->limit);
 	else if (problem->limit >= 0)
 		snprintf(item->problem, sizeof(item->problem), "%s: the limit is " INT64_FORMAT, problem->problem,
-				 problem->limit);
+		         problem->limit);
 	else
 		strlcpy(item->problem, problem->problem, sizeof(item->problem));
 	cut_utf8(item->path);

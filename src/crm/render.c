@@ -47,7 +47,7 @@ linecrm_render(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	initStringInfo(&body);
 	result = lc_template_fill(cached_template(fcinfo->flinfo, PG_GETARG_JSONB_P(0)),
-							  PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1), &body, &missing);
+	                          PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1), &body, &missing);
 	if (result == LC_FILL_MISSING || (result == LC_FILL_DOUBTFUL && lc_first_problem(body.data, body.len) != NULL))
 		PG_RETURN_NULL();
 	PG_RETURN_BYTEA_P(bytes_of(&body));
@@ -69,7 +69,7 @@ linecrm_render_problem(PG_FUNCTION_ARGS)
 	result = lc_template_fill(template, PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1), &body, &missing);
 	if (result == LC_FILL_MISSING)
 		return reason_and_detail("missing_value", template->variables[missing].name,
-								 template->variables[missing].name_length);
+		                         template->variables[missing].name_length);
 	if (result == LC_FILL_DOUBTFUL && (problem = lc_first_problem(body.data, body.len)) != NULL)
 		return reason_and_detail("invalid_content", problem, strlen(problem));
 	PG_RETURN_NULL();
@@ -109,7 +109,7 @@ cached_template(FmgrInfo *function, Jsonb *messages)
 		function->fn_extra = cache;
 	}
 	if (cache->template != NULL && VARSIZE(cache->messages) == VARSIZE(messages) &&
-		memcmp(cache->messages, messages, VARSIZE(messages)) == 0)
+	    memcmp(cache->messages, messages, VARSIZE(messages)) == 0)
 		return cache->template;
 	cache->template = NULL;
 	MemoryContextReset(cache->context);

@@ -31,15 +31,25 @@ typedef struct LcSafeKey
 
 /* The tightest documented limit of each key, wherever it stands; from the message reference. */
 static const LcSafeKey safe_keys[] = {
-	{"altText", 1500}, {"title", 40}, {"text", 60}, {"data", 300}, {"displayText", 300},
-	{"fillInText", 300}, {"uri", 1000}, {"linkUri", 1000}, {"originalContentUrl", 2000},
-	{"previewImageUrl", 2000}, {"url", 1000}, {"imageUrl", 1000}, {"thumbnailImageUrl", 1000},
+    {"altText", 1500},
+    {"title", 40},
+    {"text", 60},
+    {"data", 300},
+    {"displayText", 300},
+    {"fillInText", 300},
+    {"uri", 1000},
+    {"linkUri", 1000},
+    {"originalContentUrl", 2000},
+    {"previewImageUrl", 2000},
+    {"url", 1000},
+    {"imageUrl", 1000},
+    {"thumbnailImageUrl", 1000},
 };
 
 static void compile_value(LcTemplate *template, JsonbValue *value, const char *key, int depth, bool text_v2);
 static void compile_container(LcTemplate *template, JsonbContainer *container, int depth);
 static void compile_string(LcTemplate *template, const char *bytes, int length, const char *key, int depth,
-						   bool text_v2);
+                           bool text_v2);
 static bool next_variable(const char *bytes, int length, int from, int *start, int *stop);
 static void add_variable(LcTemplate *template, const char *inside, int length, LcPlace place, int string_number);
 static int variable_number(LcTemplate *template, const char *name, int length);
@@ -173,9 +183,8 @@ compile_value(LcTemplate *template, JsonbValue *value, const char *key, int dept
 			appendStringInfoString(&template->literals, value->val.boolean ? "true" : "false");
 			break;
 		case jbvNumeric:
-			appendStringInfoString(
-				&template->literals,
-				DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric))));
+			appendStringInfoString(&template->literals, DatumGetCString(DirectFunctionCall1(
+			                                                numeric_out, NumericGetDatum(value->val.numeric))));
 			break;
 		case jbvString:
 			compile_string(template, value->val.string.val, value->val.string.len, key, depth, text_v2);
@@ -208,8 +217,8 @@ compile_string(LcTemplate *template, const char *bytes, int length, const char *
 			number = open_string(template, key, depth, url && start == 0);
 		append_json(&template->literals, bytes + from, start - from);
 		template->strings[number].literal_units += utf16_units(bytes + from, start - from);
-		add_variable(template, bytes + start + 2, stop - start - 4,
-					 url && start == 0 ? LC_PLACE_URL_START : place, number);
+		add_variable(template, bytes + start + 2, stop - start - 4, url && start == 0 ? LC_PLACE_URL_START : place,
+		             number);
 		from = stop;
 	}
 	append_json(&template->literals, bytes + from, length - from);
@@ -226,11 +235,11 @@ open_string(LcTemplate *template, const char *key, int depth, bool starts_with_v
 	{
 		template->string_room = Max(8, template->string_room * 2);
 		template->strings = template->strings == NULL
-								? palloc(sizeof(LcTemplateString) * template->string_room)
-								: repalloc(template->strings, sizeof(LcTemplateString) * template->string_room);
+		                        ? palloc(sizeof(LcTemplateString) * template->string_room)
+		                        : repalloc(template->strings, sizeof(LcTemplateString) * template->string_room);
 	}
 	template->strings[template->string_count] =
-		(LcTemplateString) {.safe_units = safe_units(key, depth), .starts_with_variable_url = starts_with_variable_url};
+	    (LcTemplateString){.safe_units = safe_units(key, depth), .starts_with_variable_url = starts_with_variable_url};
 	return template->string_count++;
 }
 
@@ -312,8 +321,8 @@ variable_number(LcTemplate *template, const char *name, int length)
 	{
 		template->variable_room = Max(8, template->variable_room * 2);
 		template->variables = template->variables == NULL
-								  ? palloc(sizeof(LcVariable) * template->variable_room)
-								  : repalloc(template->variables, sizeof(LcVariable) * template->variable_room);
+		                          ? palloc(sizeof(LcVariable) * template->variable_room)
+		                          : repalloc(template->variables, sizeof(LcVariable) * template->variable_room);
 	}
 	variable = &template->variables[template->variable_count];
 	variable->name = pnstrdup(name, length);
@@ -331,20 +340,20 @@ close_piece(LcTemplate *template, int variable, LcPlace place, int string_number
 
 	if (template->piece_count > 0)
 		start = template->pieces[template->piece_count - 1].literal_start +
-				template->pieces[template->piece_count - 1].literal_length;
+		        template->pieces[template->piece_count - 1].literal_length;
 	if (template->piece_count == template->piece_room)
 	{
 		template->piece_room = Max(8, template->piece_room * 2);
 		template->pieces = template->pieces == NULL
-							   ? palloc(sizeof(LcPiece) * template->piece_room)
-							   : repalloc(template->pieces, sizeof(LcPiece) * template->piece_room);
+		                       ? palloc(sizeof(LcPiece) * template->piece_room)
+		                       : repalloc(template->pieces, sizeof(LcPiece) * template->piece_room);
 	}
 	piece = &template->pieces[template->piece_count++];
-	*piece = (LcPiece) {.literal_start = start,
-						.literal_length = template->literals.len - start,
-						.variable = variable,
-						.place = place,
-						.string_number = string_number};
+	*piece = (LcPiece){.literal_start = start,
+	                   .literal_length = template->literals.len - start,
+	                   .variable = variable,
+	                   .place = place,
+	                   .string_number = string_number};
 }
 
 static bool
@@ -365,7 +374,7 @@ is_text_message(JsonbContainer *container, const char *type)
 	if (!JsonContainerIsObject(container) || getKeyJsonValueFromContainer(container, "type", 4, &value) == NULL)
 		return false;
 	return value.type == jbvString && value.val.string.len == strlen(type) &&
-		   memcmp(value.val.string.val, type, value.val.string.len) == 0;
+	       memcmp(value.val.string.val, type, value.val.string.len) == 0;
 }
 
 /* The text of a message object has 5,000 units; every other key is as tight as its tightest place. */
@@ -389,7 +398,7 @@ value_text(Jsonb *vars, LcVariable *variable, const char **bytes, int *length)
 	JsonbValue value;
 
 	if (vars == NULL || !JB_ROOT_IS_OBJECT(vars) ||
-		getKeyJsonValueFromContainer(&vars->root, variable->name, variable->name_length, &value) == NULL)
+	    getKeyJsonValueFromContainer(&vars->root, variable->name, variable->name_length, &value) == NULL)
 		return false;
 	switch (value.type)
 	{
@@ -443,8 +452,8 @@ append_value(StringInfo out, const char *bytes, int length, LcPlace place, int *
 	{
 		unsigned char c = bytes[i];
 		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-					 (c != 0 && strchr("-._~", c) != NULL) ||
-					 (place == LC_PLACE_URL_START && c != 0 && strchr(":/?#[]@!$&'()*+,;=%", c) != NULL);
+		             (c != 0 && strchr("-._~", c) != NULL) ||
+		             (place == LC_PLACE_URL_START && c != 0 && strchr(":/?#[]@!$&'()*+,;=%", c) != NULL);
 
 		if (plain)
 			appendStringInfoChar(out, c);

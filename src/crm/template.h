@@ -12,9 +12,9 @@
 typedef enum LcPlace
 {
 	LC_PLACE_TEXT,
-	LC_PLACE_TEXT_V2,	/* braces are doubled */
-	LC_PLACE_URL_PART,	/* everything but unreserved characters is percent-encoded */
-	LC_PLACE_URL_START	/* the value is a URL of its own: only what no URL may hold is encoded */
+	LC_PLACE_TEXT_V2,  /* braces are doubled */
+	LC_PLACE_URL_PART, /* everything but unreserved characters is percent-encoded */
+	LC_PLACE_URL_START /* the value is a URL of its own: only what no URL may hold is encoded */
 } LcPlace;
 
 typedef struct LcVariable
