@@ -14,10 +14,8 @@
  * are looked at afresh and may be dropped. Once it is in doubt the bytes are fixed: nobody is dropped any more, and if
  * somebody's row has vanished the request ends as unknown, because the same bytes cannot be made again.
  *
- * The commit is durable on this server before anything is sent: it is what makes ambiguous_since true after a crash.
- *
- * Nothing of the sender's memory changes here but rate tokens; what was found about lanes is put into the wishes and
- * applied by the sender once the claim is committed. Claims and their data live in the turn's memory context.
+ * The commit is durable here before anything is sent: it makes ambiguous_since true after a crash. Of the sender's memory
+ * only rate tokens change; what was found about lanes is applied by the sender after the commit. Memory: the turn's.
  */
 #include "postgres.h"
 
@@ -91,10 +89,10 @@ static void set_aside_all(LcClaiming *claiming, LcWish *wish, const LcClaim *cla
 static const char *reason_to_end(LcClaiming *claiming, const LcClaim *claim, const char **outcome);
 static bool fill_target(LcClaiming *claiming, LcClaim *claim);
 static bool one_friend(LcClaiming *claiming, LcClaim *claim);
+static void end_without_people(LcClaiming *claiming, const LcClaim *claim);
 static void many_friends(LcClaiming *claiming);
 static void take_members(LcClaiming *claiming, LcClaim *claim, HeapTuple row, TupleDesc desc);
 static void exclude(const LcClaim *claim, const char *reason, Datum friend_ids);
-static void finish_claim(LcClaiming *claiming, const LcClaim *claim, const char *outcome, const char *reason);
 static void lease(LcClaiming *claiming);
 static LcClaim *read_claim(LcClaiming *claiming, LcWish *wish);
 static char *copy_text(LcClaiming *claiming, int column);
@@ -222,7 +220,7 @@ judge_row(LcClaiming *claiming, LcWish *wish, LcClaim *claim)
 	reason = reason_to_end(claiming, claim, &outcome);
 	if (reason != NULL)
 	{
-		finish_claim(claiming, claim, outcome, reason);
+		(void) outbox_finish_row(&claiming->finished, claim, outcome, reason, NULL);
 		return false;
 	}
 	if (claiming->recipients + claim->friends > RECIPIENTS_AT_ONCE && claiming->chosen > 0)
@@ -358,14 +356,21 @@ one_friend(LcClaiming *claiming, LcClaim *claim)
 
 		exclude(claim, gone ? "forgotten" : "blocked",
 				PointerGetDatum(construct_array(&friend_id, 1, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE)));
-		finish_claim(claiming, claim, claim->doubt_before ? "unknown" : "cancelled",
-					 claim->doubt_before ? "forgotten" : "no_recipients");
+		end_without_people(claiming, claim);
 		return false;
 	}
 	claim->users = MemoryContextAlloc(claiming->turn, LC_USER_ID_SIZE);
 	memcpy(claim->users[0], DatumGetPointer(user_id), LC_USER_ID_SIZE);
 	claim->recipients = 1;
 	return true;
+}
+
+/* In doubt, somebody who was forgotten leaves bytes that cannot be made again; otherwise nobody is left to send to. */
+static void
+end_without_people(LcClaiming *claiming, const LcClaim *claim)
+{
+	(void) outbox_finish_row(&claiming->finished, claim, claim->doubt_before ? "unknown" : "cancelled",
+							 claim->doubt_before ? "forgotten" : "no_recipients", NULL);
 }
 
 /* Fills all multicasts among the claims with one statement; those without anybody left are finished and unlinked. */
@@ -424,9 +429,7 @@ many_friends(LcClaiming *claiming)
 			link = &claim->next;
 			continue;
 		}
-		/* In doubt, and with somebody forgotten, or all of them: those bytes cannot be made again. */
-		finish_claim(claiming, claim, claim->doubt_before ? "unknown" : "cancelled",
-					 claim->doubt_before ? "forgotten" : "no_recipients");
+		end_without_people(claiming, claim);
 		channel_give_token_back(claim->channel, claim->kind);
 		*link = claim->next;
 	}
@@ -439,6 +442,8 @@ take_members(LcClaiming *claiming, LcClaim *claim, HeapTuple row, TupleDesc desc
 	bool gone = false;
 	bool isnull;
 	Datum users;
+	ArrayType *array;
+	int count;
 
 	for (int i = 0; i < lengthof(reasons); i++)
 	{
@@ -452,17 +457,13 @@ take_members(LcClaiming *claiming, LcClaim *claim, HeapTuple row, TupleDesc desc
 	users = SPI_getbinval(row, desc, 2, &isnull);
 	if (isnull || (gone && claim->doubt_before != 0))
 		return;
-	else
-	{
-		ArrayType *array = DatumGetArrayTypeP(users);
-		int count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-
-		/* line_user_id is 16 bytes with no alignment: the array's data are the ids one after the other. */
-		claim->users = MemoryContextAlloc(claiming->turn, (Size) count * LC_USER_ID_SIZE);
-		memcpy(claim->users, ARR_DATA_PTR(array), (Size) count * LC_USER_ID_SIZE);
-		qsort(claim->users, count, LC_USER_ID_SIZE, compare_users);
-		claim->recipients = count;
-	}
+	array = DatumGetArrayTypeP(users);
+	count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	/* line_user_id is 16 bytes with no alignment: the array's data are the ids one after the other. */
+	claim->users = MemoryContextAlloc(claiming->turn, (Size) count * LC_USER_ID_SIZE);
+	memcpy(claim->users, ARR_DATA_PTR(array), (Size) count * LC_USER_ID_SIZE);
+	qsort(claim->users, count, LC_USER_ID_SIZE, compare_users);
+	claim->recipients = count;
 }
 
 /* Records who was dropped from a request, so that every later attempt leaves out the same people. */
@@ -481,12 +482,6 @@ exclude(const LcClaim *claim, const char *reason, Datum friend_ids)
 			   "INSERT INTO linecrm_internal.exclusion (slot, channel_id, delivery_slot, delivery_id, request_id, reason, members)"
 			   " VALUES ($1, $2, $3, $4, $5, $6, linecrm.friendset($7))",
 			   7, types, values, NULL, SPI_OK_INSERT);
-}
-
-static void
-finish_claim(LcClaiming *claiming, const LcClaim *claim, const char *outcome, const char *reason)
-{
-	outbox_finish_row(&claiming->finished, claim, outcome, reason, NULL);
 }
 
 /*
