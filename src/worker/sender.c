@@ -248,7 +248,9 @@ record_turn(LcSender *sender, bool all)
 	{
 		LcResult *results;
 
-		if (!all && flight_results() < RECORD_AT_ONCE && until(flight_first_result_at()) + RECORD_AFTER_MS > 0)
+		/* Nothing to wait for when nothing else is in flight. */
+		if (!all && http_in_flight() > 0 && flight_results() < RECORD_AT_ONCE &&
+			until(flight_first_result_at()) + RECORD_AFTER_MS > 0)
 			return;
 		if (!is_past(sender->record_backoff.until))
 			return;
