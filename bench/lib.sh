@@ -30,9 +30,9 @@ secret_of() { printf '%s' "$1" | md5sum | cut -c1-32; }
 start_sandbox() {
 	local i tokens=()
 	for i in $(seq $CHANNELS); do tokens+=(--token "c$i=$(token_of "c$i")"); done
-	as_user "$TREE/sandbox/linecrm-sandbox" --port 0 --fresh --log "$work/sandbox.jsonl" --rate-limits off "${tokens[@]}" \
-		> "$work/sandbox.out" 2>&1 &
-	sandbox_pid=$!
+	as_user_background "$work/sandbox.out" "$TREE/sandbox/linecrm-sandbox" --port 0 --fresh --log "$work/sandbox.jsonl" \
+		--rate-limits off "${tokens[@]}"
+	sandbox_pid=$BACKGROUND_PID
 	for _ in $(seq 50); do
 		sandbox_port=$(grep -oE '[0-9]+$' "$work/sandbox.out" 2>/dev/null | head -1)
 		[ -n "$sandbox_port" ] && break

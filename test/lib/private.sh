@@ -2,7 +2,7 @@
 # libraries are never touched, and an unprivileged user to run it as (initdb refuses root).
 #
 #   private_setup DIR    copies PostgreSQL, this tree and the built extension into DIR; sets the variables below
-#   as_user CMD...       runs CMD as the unprivileged user
+#   as_user CMD...       runs CMD as the unprivileged user; as_user_background LOG CMD... leaves it running
 #
 # PG_BIN     directory of the private binaries
 # PGXS_TEST  directory with pg_regress, isolationtester and the Perl modules
@@ -39,6 +39,18 @@ as_user() {
 	else
 		env LC_ALL=C.UTF-8 "$@"
 	fi
+}
+
+# as_user_background LOG CMD...: the same without waiting; BACKGROUND_PID is the program itself, so that killing it works
+as_user_background() {
+	local log=$1
+	shift
+	if [ "$(id -u)" -eq 0 ]; then
+		(exec setpriv --reuid=postgres --regid=postgres --init-groups env HOME="$PRIVATE" PATH="$PATH" LC_ALL=C.UTF-8 "$@") > "$log" 2>&1 &
+	else
+		(exec env LC_ALL=C.UTF-8 "$@") > "$log" 2>&1 &
+	fi
+	BACKGROUND_PID=$!
 }
 
 free_port() {
