@@ -80,12 +80,13 @@ BEGIN
 	IF NOT pg_try_advisory_xact_lock(linecrm_internal._lock_key('inbox', _process_batch.channel_id)) THEN
 		RETURN 0;
 	END IF;
+	-- Before any row: forget_friend takes it alone and then wants the same rows of inbox_waiting.
+	PERFORM linecrm_internal._people_lock(_process_batch.channel_id);
 	SELECT t.slots, t.event_ids INTO slots, event_ids
 	FROM linecrm_internal._take_waiting(_process_batch.channel_id, least(_process_batch.max_events, 1000)) AS t;
 	IF slots IS NULL THEN
 		RETURN 0;
 	END IF;
-	PERFORM linecrm_internal._people_lock(_process_batch.channel_id);
 	PERFORM linecrm_internal._handle_or_halve(_process_batch.channel_id, slots, event_ids);
 	RETURN cardinality(slots);
 END
@@ -186,6 +187,10 @@ BEGIN
 	IF 'postback' = ANY (event.types) THEN
 		PERFORM linecrm_internal._events_to_taps(cid, friends, event.types, event.ats, event.ids, event.bodies);
 	END IF;
+	-- Before the rules are read: a tag that was dropped while we waited for it is no event's fault.
+	PERFORM pg_advisory_xact_lock_shared(linecrm_internal._lock_key('tag', t.tag_id))
+	FROM (SELECT t.tag_id FROM linecrm_internal.tag t WHERE t.channel_id = cid AND (t.on_follow OR t.on_text <> '{}' OR t.on_postback <> '{}')
+		ORDER BY t.tag_id) AS t;
 	FOR rule IN SELECT * FROM linecrm_internal._tags_of_events(cid, friends, event.types, fresh, event.bodies) LOOP
 		PERFORM linecrm_internal._tag_friends(rule.tag_id, rule.members, rule.origin);
 	END LOOP;
@@ -327,7 +332,7 @@ BEGIN
 			JOIN event e ON e.said = r.word AND e.event_type = 'postback'
 			UNION ALL
 			SELECT r.tag_id, 'postback', e.friend_id
-			FROM (SELECT r.tag_id, rtrim(word, '%') AS word FROM rule r, unnest(r.on_postback) AS word WHERE word LIKE '%\%') AS r
+			FROM (SELECT r.tag_id, left(word, -1) AS word FROM rule r, unnest(r.on_postback) AS word WHERE right(word, 1) = '%') AS r
 			JOIN event e ON starts_with(e.said, r.word) AND e.event_type = 'postback'
 		) AS hit
 		GROUP BY hit.tag_id, hit.origin

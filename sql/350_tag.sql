@@ -429,7 +429,7 @@ BEGIN
 				SELECT FROM regexp_matches(normalize(s.query, NFKC), '''((?:[^'']|'''')*)''', 'g') AS literal (part)
 				WHERE part[1] = replace(_tag_users.tag, '''', '''''')
 					OR position('"' || replace(_tag_users.tag, '"', '""') || '"' IN part[1]) > 0
-					OR _tag_users.tag = ANY (regexp_split_to_array(part[1], '[\s&|!()"]+')))
+					OR _tag_users.tag = ANY (regexp_split_to_array(part[1], '[[:space:]&|!()"]+')))
 		ORDER BY s.name);
 END
 $$;

@@ -33,7 +33,7 @@ DECLARE
 BEGIN
 	at_char := 1;
 	WHILE rest <> '' LOOP
-		piece := substring(rest FROM '^\s+');
+		piece := substring(rest FROM '^[[:space:]]+');
 		IF piece IS NULL THEN
 			kind := left(rest, 1);
 			word := NULL;
@@ -47,7 +47,7 @@ BEGIN
 				word := replace(substr(piece, 2, length(piece) - 2), '""', '"');
 				kind := 'name';
 			ELSE
-				piece := substring(rest FROM '^[^\s&|!()"]+');
+				piece := substring(rest FROM '^[^[:space:]&|!()"]+');
 				word := piece;
 				kind := 'name';
 			END IF;

@@ -23,7 +23,7 @@ CREATE FUNCTION linecrm_internal._bind_delivery(messages jsonb, delivery_id bigi
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN regexp_replace(_bind_delivery.messages::text, '\{\{ *delivery_id *(\|[^{}]*)?\}\}', _bind_delivery.delivery_id::text, 'g')::jsonb;
+	RETURN regexp_replace(_bind_delivery.messages::text, '[{][{] *delivery_id *([|][^{}]*)?[}][}]', _bind_delivery.delivery_id::text, 'g')::jsonb;
 END
 $$;
 COMMENT ON FUNCTION linecrm_internal._bind_delivery(jsonb, bigint) IS 'the messages with {{delivery_id}} filled in';

@@ -268,18 +268,21 @@ insert_plan(void)
 	static SPIPlanPtr plan = NULL;
 	static Oid plan_user_id_type = InvalidOid;
 	Oid types[LC_COLUMNS];
+	Oid user_id_type = column_type(LC_COL_USER_ID);
+	SPIPlanPtr prepared;
 
-	if (plan != NULL && plan_user_id_type == column_type(LC_COL_USER_ID))
+	if (plan != NULL && plan_user_id_type == user_id_type)
 		return plan;
 	for (int i = 0; i < LC_COLUMNS; i++)
 		types[i] = get_array_type(column_type(i));
+	prepared = SPI_prepare(insert_query, LC_COLUMNS, types);
+	if (prepared == NULL)
+		elog(ERROR, "could not prepare the statement that stores events: %s", SPI_result_code_string(SPI_result));
+	SPI_keepplan(prepared);
 	if (plan != NULL)
 		SPI_freeplan(plan);
-	plan = SPI_prepare(insert_query, LC_COLUMNS, types);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the statement that stores events: %s", SPI_result_code_string(SPI_result));
-	SPI_keepplan(plan);
-	plan_user_id_type = column_type(LC_COL_USER_ID);
+	plan = prepared; /* only now: preparing may throw */
+	plan_user_id_type = user_id_type;
 	return plan;
 }
 
