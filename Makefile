@@ -29,7 +29,7 @@ EXTRA_CLEAN = $(OBJS:.o=.d) sql/linecrm--$(EXTVERSION).sql
 override with_llvm = no
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(PGXS),)
 # Nothing is installed yet: test and demo install the packages first and come back.
 all install:
