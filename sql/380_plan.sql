@@ -23,7 +23,7 @@ COMMENT ON FUNCTION linecrm_internal._lane(text) IS 'the lane of the outbox that
 CREATE FUNCTION linecrm_internal._content_digest(messages jsonb) RETURNS bytea
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT sha256(_content_digest.messages::text::bytea);
+	SELECT sha256(convert_to(_content_digest.messages::text, 'UTF8'));
 END;
 COMMENT ON FUNCTION linecrm_internal._content_digest(jsonb) IS 'what "the same message" is compared by: the message before variables are filled in';
 

@@ -211,6 +211,9 @@ SELECT step, ok, seen, reason_ja FROM linecrm.explain(:d, 30);
 INSERT INTO linecrm_internal.tap (friend_id, tapped_at, webhook_event_id, channel_id, data, delivery_id, button)
 VALUES (1, now(), 'a', 1, 'x', :d, 'yes'), (2, now(), 'b', 1, 'x', :d, 'no'), (2, now(), 'c', 1, 'x', NULL, NULL);
 SELECT linecrm.tap_set(:d), linecrm.tap_set(:d, 'yes') AS yes;
+-- a text may hold anything
+SELECT linecrm.deliver(friends => '{1}', messages => linecrm.text_message(E'one "two"\nC:\\three \\x \'四\''), at => now()) AS d \gset
+SELECT body FROM pg_temp.queued(:d);
 -- in Japanese
 SET linecrm.language = 'ja';
 SELECT linecrm.deliver(segment => 'ten', messages => linecrm.text_message('こんにちは')) AS d \gset
