@@ -16,7 +16,7 @@ FROM (VALUES
 	(7, 'channel', 'adopt_database', $q$SELECT linecrm.adopt_database(queue => 'cancel')$q$),
 	(10, 'webhook', 'receive_webhook', $q$SELECT linecrm.receive_webhook('main', $1, $2)$q$),
 	(11, 'webhook', 'receive_webhooks', $q$SELECT * FROM linecrm.receive_webhooks($1, $2, $3)$q$),
-	(12, 'webhook', 'verify_signature', $q$SELECT linecrm.verify_signature(body, signature, secret)$q$),
+	(12, 'webhook', 'verify_signature', $q$SELECT linecrm.verify_signature($1, $2, $3)$q$),
 	(13, 'webhook', 'process_inbox', $q$SELECT linecrm.process_inbox()$q$),
 	(14, 'webhook', 'retry_inbox_errors', $q$SELECT linecrm.retry_inbox_errors()$q$),
 	(20, 'friend', 'import_friends', $q$SELECT linecrm.import_friends(array_agg(user_id)) FROM old_tool$q$),
@@ -26,7 +26,8 @@ FROM (VALUES
 	(24, 'friend', 'set_nickname', $q$SELECT linecrm.set_nickname(42, '田中様')$q$),
 	(25, 'friend', 'show_loading', $q$SELECT linecrm.show_loading(42)$q$),
 	(26, 'friend', 'forget_friend', $q$SELECT linecrm.forget_friend(42)$q$),
-	(27, 'friend', 'try_line_user_id', $q$SELECT linecrm.try_line_user_id(line_id) FROM shop.customers$q$),
+	(27, 'friend', 'friend_timeline', $q$SELECT * FROM linecrm.friend_timeline(42)$q$),
+	(28, 'friend', 'try_line_user_id', $q$SELECT linecrm.try_line_user_id(line_id) FROM shop.customers$q$),
 	(30, 'tag', 'save_tag', $q$SELECT linecrm.save_tag('vip')$q$),
 	(31, 'tag', 'add_tag', $q$SELECT linecrm.add_tag(42, 'vip')$q$),
 	(32, 'tag', 'remove_tag', $q$SELECT linecrm.remove_tag(42, 'vip')$q$),
@@ -47,7 +48,7 @@ FROM (VALUES
 	(64, 'message', 'button_message', $q$SELECT linecrm.button_message('Coming?', 'yes', 'no')$q$),
 	(65, 'message', 'validate_messages', $q$SELECT * FROM linecrm.validate_messages('[{"type":"text","text":""}]')$q$),
 	(70, 'delivery', 'preview', $q$SELECT * FROM linecrm.preview(segment => 'gold', message => 'hello')$q$),
-	(71, 'delivery', 'deliver', $q$SELECT linecrm.deliver(segment => 'gold', message => 'hello', at => '2026-12-01 10:00', key => 'december', at_most => 5000)$q$),
+	(71, 'delivery', 'deliver', $q$SELECT linecrm.deliver(segment => 'gold', message => 'hello', at => current_date + 1 + time '10:00', key => 'december', at_most => 5000)$q$),
 	(72, 'delivery', 'deliver_to_everyone', $q$SELECT linecrm.deliver_to_everyone(100000, message => 'hello')$q$),
 	(73, 'delivery', 'preview_delivery', $q$SELECT * FROM linecrm.preview_delivery(12)$q$),
 	(74, 'delivery', 'release', $q$SELECT linecrm.release(12)$q$),
@@ -64,12 +65,23 @@ FROM (VALUES
 	(100, 'friendset', 'friendset_agg', $q$SELECT linecrm.friendset_agg(friend_id) FROM linecrm.friend$q$),
 	(101, 'friendset', 'cardinality', $q$SELECT linecrm.cardinality(linecrm.tag_set('vip'))$q$),
 	(102, 'friendset', 'friend_ids', $q$SELECT friend_id FROM linecrm.friend_ids('{1-3,7}') AS friend_id$q$),
-	(110, 'access', 'grant_access', $q$SELECT linecrm.grant_access('analyst', 'analyst', channel => 'main')$q$),
-	(111, 'access', 'revoke_access', $q$SELECT linecrm.revoke_access('analyst')$q$),
-	(112, 'access', 'my_channels', $q$SELECT linecrm.my_channels()$q$),
-	(120, 'operation', 'doctor', $q$SELECT * FROM linecrm.doctor() WHERE NOT ok$q$),
-	(121, 'operation', 'check_integrity', $q$SELECT * FROM linecrm.check_integrity() WHERE NOT ok$q$),
-	(122, 'operation', 'help', $q$SELECT * FROM linecrm.help('delivery')$q$)
+	(103, 'friendset', 'friendset', $q$SELECT linecrm.friendset(ARRAY[3, 1, 42])$q$),
+	(104, 'friendset', 'friendset_union_agg', $q$SELECT linecrm.friendset_union_agg(linecrm.tag_set(quote_ident(tag))) FROM linecrm.tag WHERE group_name = 'area'$q$),
+	(105, 'friendset', 'friendset_intersect_agg', $q$SELECT linecrm.friendset_intersect_agg(linecrm.delivery_set(delivery_id, 'accepted')) FROM linecrm.delivery_progress WHERE message = 'hello'$q$),
+	(106, 'friendset', 'at_least', $q$SELECT linecrm.at_least(2, ARRAY[linecrm.tag_set('vip'), linecrm.tag_set('tokyo'), linecrm.segment_set('gold')])$q$),
+	(107, 'friendset', 'sample', $q$SELECT linecrm.sample(linecrm.segment_set('gold'), 100, 'december')$q$),
+	(108, 'friendset', 'split', $q$SELECT linecrm.split(linecrm.segment_set('gold'), 'december', part, 2) FROM generate_series(1, 2) AS part$q$),
+	(109, 'friendset', 'slice', $q$SELECT linecrm.slice(linecrm.segment_set('gold'), 1, 1000)$q$),
+	(110, 'friendset', 'chunks', $q$SELECT linecrm.chunks(linecrm.segment_set('gold'), 500)$q$),
+	(111, 'friendset', 'shards', $q$SELECT shard, members FROM linecrm.shards(linecrm.segment_set('gold'))$q$),
+	(112, 'friendset', 'first_friend', $q$SELECT linecrm.first_friend(linecrm.segment_set('gold'))$q$),
+	(113, 'friendset', 'last_friend', $q$SELECT linecrm.last_friend(linecrm.segment_set('gold'))$q$),
+	(120, 'access', 'grant_access', $q$SELECT linecrm.grant_access('analyst', 'analyst', channel => 'main')$q$),
+	(121, 'access', 'revoke_access', $q$SELECT linecrm.revoke_access('analyst')$q$),
+	(122, 'access', 'my_channels', $q$SELECT linecrm.my_channels()$q$),
+	(130, 'operation', 'doctor', $q$SELECT * FROM linecrm.doctor() WHERE NOT ok$q$),
+	(131, 'operation', 'check_integrity', $q$SELECT * FROM linecrm.check_integrity() WHERE NOT ok$q$),
+	(132, 'operation', 'help', $q$SELECT * FROM linecrm.help('delivery')$q$)
 ) AS v(place, topic, name, example);
 COMMENT ON VIEW linecrm_internal.help_example IS 'topic and example of each public function, for help()';
 
@@ -88,7 +100,8 @@ DECLARE
 		FROM (SELECT e.topic, min(e.place) AS place FROM linecrm_internal.help_example AS e GROUP BY e.topic) AS t) || ARRAY['view'];
 BEGIN
 	IF wanted IS NULL THEN
-		RETURN QUERY SELECT t, (SELECT string_agg(e.name, ', ' ORDER BY e.place) FROM linecrm_internal.help_example AS e WHERE e.topic = t),
+		RETURN QUERY SELECT t, CASE WHEN t = 'view' THEN 'what there is to read' ELSE
+				(SELECT string_agg(e.name, ', ' ORDER BY e.place) FROM linecrm_internal.help_example AS e WHERE e.topic = t) END,
 			format('SELECT * FROM linecrm.help(%L)', t) FROM unnest(topics) WITH ORDINALITY AS u(t, place) ORDER BY place;
 	ELSIF wanted = 'view' THEN
 		RETURN QUERY SELECT c.relname::text, obj_description(c.oid, 'pg_class'), format('SELECT * FROM linecrm.%I', c.relname)
