@@ -16,6 +16,39 @@
 #error "linecrm needs PostgreSQL 15 or newer"
 #endif
 
+/* From 16 on the macros of variable-length values have a header of their own. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* The local transaction of this process. */
+#if PG_VERSION_NUM >= 170000
+#define LC_MY_LOCAL_XID MyProc->vxid.lxid
+#else
+#define LC_MY_LOCAL_XID MyProc->lxid
+#endif
+
+/* A lexer of its own for a JSON text; the caller includes common/jsonapi.h. */
+#if PG_VERSION_NUM >= 170000
+#define LC_JSON_LEXER(text, length, escapes) makeJsonLexContextCstringLen(NULL, text, length, PG_UTF8, escapes)
+#else
+#define LC_JSON_LEXER(text, length, escapes) makeJsonLexContextCstringLen(text, length, PG_UTF8, escapes)
+#endif
+
+/* Runs a started query to its end; the caller includes executor/executor.h. */
+#if PG_VERSION_NUM >= 180000
+#define LC_EXECUTOR_RUN(query) ExecutorRun(query, ForwardScanDirection, 0)
+#else
+#define LC_EXECUTOR_RUN(query) ExecutorRun(query, ForwardScanDirection, 0, true)
+#endif
+
+/* random() without arguments, since 17 has others beside it; the caller includes utils/fmgroids.h. */
+#if PG_VERSION_NUM >= 170000
+#define LC_F_RANDOM F_RANDOM_
+#else
+#define LC_F_RANDOM F_RANDOM
+#endif
+
 /* The number under which another process finds this one, and the latch of a process with that number. */
 #if PG_VERSION_NUM >= 170000
 #define LC_MY_PROC_NUMBER MyProcNumber

@@ -26,6 +26,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "crm/access.h"
 #include "crm/caller.h"
 #include "executor/spi.h"
@@ -153,7 +154,7 @@ refresh_answer(void)
 	Oid role = frame ? frame->role : GetUserId();
 	Oid function = frame ? frame->function : InvalidOid;
 
-	if (answer.valid && answer.role == role && answer.function == function && answer.transaction == MyProc->lxid &&
+	if (answer.valid && answer.role == role && answer.function == function && answer.transaction == LC_MY_LOCAL_XID &&
 	    answer.command == GetCurrentCommandId(false) && answer.statement == GetCurrentStatementStartTimestamp())
 		return;
 	if (frame == NULL && IsParallelWorker() && role == caller_extension_owner())
@@ -163,7 +164,7 @@ refresh_answer(void)
 	compute_answer(role, function);
 	answer.role = role;
 	answer.function = function;
-	answer.transaction = MyProc->lxid;
+	answer.transaction = LC_MY_LOCAL_XID;
 	answer.command = GetCurrentCommandId(false);
 	answer.statement = GetCurrentStatementStartTimestamp();
 	answer.valid = true;

@@ -21,6 +21,7 @@
 #include <openssl/evp.h>
 
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "crm/credential.h"
 #include "crm/key_file.h"
 #include "executor/spi.h"

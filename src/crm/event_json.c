@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "common/jsonapi.h"
+#include "compat.h"
 #include "crm/event_json.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
@@ -81,7 +82,7 @@ event_json_string(const char *token, int length)
 		return pnstrdup(token + 1, length - 2);
 	copy = pnstrdup(token, length);
 	event_json_make_storable(copy, length);
-	lex = makeJsonLexContextCstringLen(copy, length, PG_UTF8, true);
+	lex = LC_JSON_LEXER(copy, length, true);
 	if (json_lex(lex) != JSON_SUCCESS)
 		elog(ERROR, "a JSON string that was read once cannot be read again");
 	return lex->strval->data;

@@ -20,6 +20,7 @@
 #include "access/parallel.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_proc.h"
+#include "compat.h"
 #include "crm/fence.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
@@ -171,7 +172,7 @@ is_harmless(Oid function)
 {
 	switch (function)
 	{
-		case F_RANDOM:
+		case LC_F_RANDOM:
 		case F_CLOCK_TIMESTAMP:
 		case F_TIMEOFDAY:
 		case F_GEN_RANDOM_UUID:

@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "crm/friendset.h"
 #include "line/friendset_algebra.h"
 

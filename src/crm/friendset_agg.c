@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "compat.h"
 #include "crm/friendset.h"
 #include "line/friendset_collect.h"
 

@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "crm/friendset.h"
 #include "line/friendset_collect.h"
 
@@ -54,7 +55,7 @@ static void parse_set(LcSetText *input);
 static void parse_range(LcSetText *input);
 static uint32_t parse_id(LcSetText *input);
 static void skip_blanks(LcSetText *input);
-static void refuse(LcSetText *input, const char *expected) pg_attribute_noreturn();
+static _Noreturn void refuse(LcSetText *input, const char *expected);
 static int compare_ranges(const void *a, const void *b);
 static Datum from_hex(const char *text, const char *hex);
 static void put_range(StringInfo out, uint32_t first, uint32_t last);

@@ -22,6 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "crm/friendset.h"
 #include "line/friendset_algebra.h"
 #include "line/friendset_collect.h"

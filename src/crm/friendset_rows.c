@@ -15,6 +15,7 @@
 #include "nodes/supportnodes.h"
 #include "optimizer/optimizer.h"
 
+#include "compat.h"
 #include "crm/friendset.h"
 
 PG_FUNCTION_INFO_V1(linecrm_friend_ids);

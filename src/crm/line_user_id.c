@@ -15,6 +15,7 @@
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "compat.h"
 
 #define LC_USER_ID_BYTES 16
 #define LC_USER_ID_DIGITS 32
@@ -34,7 +35,7 @@ PG_FUNCTION_INFO_V1(linecrm_line_user_id_larger);
 PG_FUNCTION_INFO_V1(linecrm_try_line_user_id);
 
 static LcUserId *parse(const char *text, size_t length);
-static void refuse(const char *text) pg_attribute_noreturn();
+static _Noreturn void refuse(const char *text);
 static bool is_id(const char *text, char kind, bool any_case);
 static int digit(char c);
 

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "compat.h"
 #include "crm/template.h"
 #include "line/message_limits.h"
 
@@ -90,9 +91,9 @@ linecrm_count_push(PG_FUNCTION_ARGS)
 	static LocalTransactionId counted = InvalidLocalTransactionId;
 	static int64 pushes = 0;
 
-	if (counted != MyProc->lxid)
+	if (counted != LC_MY_LOCAL_XID)
 	{
-		counted = MyProc->lxid;
+		counted = LC_MY_LOCAL_XID;
 		pushes = 0;
 	}
 	PG_RETURN_INT64(++pushes);

@@ -14,6 +14,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/varlena.h"
+#include "compat.h"
 
 PG_FUNCTION_INFO_V1(linecrm_nearest);
 

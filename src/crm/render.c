@@ -18,6 +18,7 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "crm/template.h"
 
 PG_FUNCTION_INFO_V1(linecrm_render);

@@ -20,6 +20,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "compat.h"
 #include "crm/caller.h"
 #include "crm/fence.h"
 #include "crm/run_as.h"
@@ -371,7 +372,7 @@ execute_plan(PlannedStmt *plan, const char *text, LcRowTaker *taker)
 	PushActiveSnapshot(GetActiveSnapshot());
 	execution = CreateQueryDesc(plan, text, GetActiveSnapshot(), InvalidSnapshot, &dest.pub, NULL, NULL, 0);
 	ExecutorStart(execution, 0);
-	ExecutorRun(execution, ForwardScanDirection, 0, true);
+	LC_EXECUTOR_RUN(execution);
 	ExecutorFinish(execution);
 	ExecutorEnd(execution);
 	FreeQueryDesc(execution);

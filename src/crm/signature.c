@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "compat.h"
 #include "line/signature.h"
 
 PG_FUNCTION_INFO_V1(linecrm_verify_signature);

@@ -18,6 +18,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "crm/access.h"
 #include "crm/caller.h"
 #include "crm/inbox_store.h"

@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "common/jsonapi.h"
+#include "compat.h"
 #include "crm/event_json.h"
 #include "crm/webhook_body.h"
 #include "mb/pg_wchar.h"
@@ -66,7 +67,7 @@ webhook_body_read(const char *bytes, int length, LcWebhookBody *body)
 	memset(body, 0, sizeof(LcWebhookBody));
 	if (valid != length)
 		return psprintf("the body is not UTF-8 at byte %d", valid + 1);
-	walk.lex = makeJsonLexContextCstringLen(unconstify(char *, bytes), length, PG_UTF8, false);
+	walk.lex = LC_JSON_LEXER(unconstify(char *, bytes), length, false);
 	walk.body = body;
 	if (!advance(&walk))
 		return walk.problem;
@@ -325,7 +326,7 @@ wrong(LcWalk *walk, const char *problem)
 	if (problem != NULL)
 		walk->problem = problem;
 	else if (lex->token_start == NULL || lex->token_start >= lex->input + lex->input_length)
-		walk->problem = psprintf("the body is not JSON: it ends too early, after %d bytes", lex->input_length);
+		walk->problem = psprintf("the body is not JSON: it ends too early, after %d bytes", (int) lex->input_length);
 	else
 		walk->problem = psprintf("the body is not JSON at byte %d", (int) (lex->token_start - lex->input) + 1);
 	return false;

@@ -21,6 +21,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "compat.h"
 #include "guc.h"
 #include "line/retry.h"
 #include "utils/array.h"

@@ -17,7 +17,7 @@ typedef void (*LcStep)(void *arg);
 extern void worker_start(Datum main_arg, LcRole role);
 extern bool worker_transaction(const char *what, LcStep step, void *arg);
 extern bool worker_must_leave(void);
-extern void worker_leave(void) pg_attribute_noreturn();
+extern _Noreturn void worker_leave(void);
 extern bool worker_take_pending(LcRole role);
 extern void worker_wait(long timeout_ms);
 extern void worker_reload(void);
