@@ -36,12 +36,13 @@ BEGIN
 	FOREACH cid IN ARRAY linecrm.my_channels() LOOP
 		LOOP
 			taken := linecrm_internal._process_batch(cid, process_inbox.max_events - done);
+			EXIT WHEN taken <= 0;
 			done := done + taken;
-			EXIT WHEN taken = 0 OR done >= process_inbox.max_events;
+			EXIT WHEN done >= process_inbox.max_events;
 		END LOOP;
 		EXIT WHEN done >= process_inbox.max_events;
 	END LOOP;
-	-- The clerk may have found the channel taken: what is left is its again.
+	-- The clerk may have found the channel taken: what is left is its again, at once rather than at its next look.
 	PERFORM linecrm_internal._wake('clerk');
 	RETURN done;
 END
@@ -53,21 +54,25 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	cid bigint;
+	taken integer;
 	done integer := 0;
+	left_to_others boolean := false;
 BEGIN
 	FOR cid IN
 		SELECT c.channel_id FROM linecrm_internal.channel c
 		WHERE EXISTS (SELECT FROM linecrm_internal.inbox_waiting w WHERE w.channel_id = c.channel_id)
 	LOOP
-		done := done + linecrm_internal._process_batch(cid, 1000);
+		taken := linecrm_internal._process_batch(cid, 1000);
+		done := done + greatest(taken, 0);
+		left_to_others := left_to_others OR taken < 0;
 	END LOOP;
 	IF done > 0 THEN
 		PERFORM pg_notify('linecrm', 'inbox');
 	END IF;
-	RETURN done;
+	RETURN CASE WHEN done = 0 AND left_to_others THEN -1 ELSE done END;
 END
 $$;
-COMMENT ON FUNCTION linecrm_internal._process_inbox_turn() IS 'one turn of the clerk: a batch of each channel that has events waiting; returns how many it took';
+COMMENT ON FUNCTION linecrm_internal._process_inbox_turn() IS 'one turn of the clerk: a batch of each channel that has events waiting; returns how many it took, -1 when another process is at all of them and may leave some';
 
 CREATE FUNCTION linecrm_internal._process_batch(channel_id bigint, max_events integer) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -78,7 +83,7 @@ DECLARE
 	event_ids text[];
 BEGIN
 	IF NOT pg_try_advisory_xact_lock(linecrm_internal._lock_key('inbox', _process_batch.channel_id)) THEN
-		RETURN 0;
+		RETURN -1;
 	END IF;
 	-- Before any row: forget_friend takes it alone and then wants the same rows of inbox_waiting.
 	PERFORM linecrm_internal._people_lock(_process_batch.channel_id);
@@ -91,7 +96,7 @@ BEGIN
 	RETURN cardinality(slots);
 END
 $$;
-COMMENT ON FUNCTION linecrm_internal._process_batch(bigint, integer) IS 'takes up to 1,000 waiting events of a channel and works on them; 0 when none waits or another process is at it';
+COMMENT ON FUNCTION linecrm_internal._process_batch(bigint, integer) IS 'takes up to 1,000 waiting events of a channel and works on them; 0 when none waits, -1 when another process is at it';
 
 CREATE FUNCTION linecrm_internal._take_waiting(channel_id bigint, max_events integer, OUT slots smallint[], OUT event_ids text[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

@@ -20,6 +20,12 @@
 /* An error's back-off needs somebody to come back; nothing else does. */
 #define LOOK_MS (60 * 1000)
 
+/*
+ * Somebody calls process_inbox() by hand. He may roll back or be killed, and his commit wakes us before it releases the
+ * lock that keeps us out: so no wake can be relied on.
+ */
+#define LOOK_AFTER_OTHERS_MS 100
+
 void
 linecrm_clerk_main(Datum main_arg)
 {
@@ -42,6 +48,8 @@ linecrm_clerk_main(Datum main_arg)
 			for (int i = 0; i < lengthof(turns); i++)
 				if (turns[i].failures > 0)
 					next = Min(next, turns[i].not_before);
+				else if (turns[i].left_to_others)
+					next = Min(next, TimestampTzPlusMilliseconds(now, LOOK_AFTER_OTHERS_MS));
 		}
 		worker_wait(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next));
 	}

@@ -53,6 +53,7 @@ turns_run(LcTurn *turns, int count)
 		if (worker_transaction(turn->what, turn_step, &step))
 		{
 			turn->failures = 0;
+			turn->left_to_others = step.did < 0;
 			busy |= step.did > 0;
 			continue;
 		}

@@ -7,13 +7,14 @@
 
 #include "datatype/timestamp.h"
 
-/* One such function: linecrm_internal.NAME(), which returns how much it did. */
+/* One such function: linecrm_internal.NAME(), which returns how much it did, -1 when another process is at its work. */
 typedef struct LcTurn
 {
 	const char *name;
 	const char *what; /* completes "linecrm could not ..." */
 	int failures;
 	TimestampTz not_before; /* after an error */
+	bool left_to_others;    /* who may stop at any time and tells nobody: look again soon */
 } LcTurn;
 
 extern bool turns_run(LcTurn *turns, int count);
