@@ -35,6 +35,9 @@ char *lc_key_file;
 int lc_confirm_above = 1000;
 int lc_undo_window = 60;
 int lc_push_burst = 1000;
+int lc_storm_limit = 3;
+int lc_storm_window = 3600;
+int lc_volume_limit = 0;
 int lc_language = LC_LANGUAGE_EN;
 int lc_segment_timeout = 60000;
 double lc_segment_cost_limit = 1e8;
@@ -45,6 +48,7 @@ static const struct config_enum_entry language_options[] = {
 static void define_process_settings(void);
 static void define_http_settings(void);
 static void define_safety_settings(void);
+static void define_breaker_settings(void);
 static bool check_base_url(char **newval, void **extra, GucSource source);
 static bool check_path(char **newval, void **extra, GucSource source);
 static void define_int(const char *name, const char *text, int *variable, int boot, int min, int max,
@@ -57,6 +61,7 @@ guc_init(void)
 	define_process_settings();
 	define_http_settings();
 	define_safety_settings();
+	define_breaker_settings();
 	MarkGUCPrefixReserved("linecrm");
 }
 
@@ -115,6 +120,17 @@ define_safety_settings(void)
 			   GUC_UNIT_MS);
 	DefineCustomRealVariable("linecrm.segment_cost_limit", "Planner cost above which a segment is refused; 0: no limit.", NULL,
 							 &lc_segment_cost_limit, 1e8, 0, 1e300, PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
+static void
+define_breaker_settings(void)
+{
+	define_int("linecrm.storm_limit", "How often the same content may reach the same friend within linecrm.storm_window; 0: always.",
+			   &lc_storm_limit, 3, 0, 8, PGC_SIGHUP, 0);
+	define_int("linecrm.storm_window", "The time in which linecrm.storm_limit counts.", &lc_storm_window, 3600, 1, 86400,
+			   PGC_SIGHUP, GUC_UNIT_S);
+	define_int("linecrm.volume_limit", "People that a channel may send to within an hour; 0: no limit.", &lc_volume_limit, 0,
+			   0, INT_MAX, PGC_SIGHUP, 0);
 }
 
 /* A base URL is scheme and host, with no path, query or trailing slash; LINE's paths are appended as they are. */

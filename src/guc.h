@@ -35,6 +35,11 @@ extern int lc_undo_window; /* s */
 extern int lc_push_burst;
 extern int lc_language;
 
+/* breakers */
+extern int lc_storm_limit;
+extern int lc_storm_window; /* s */
+extern int lc_volume_limit;
+
 /* segments */
 extern int lc_segment_timeout; /* ms */
 extern double lc_segment_cost_limit;

@@ -173,6 +173,24 @@ outbox_commit_mode(bool durable)
 							 GUC_ACTION_LOCAL, true, 0, false);
 }
 
+/* Records who was dropped from a request, so that every later attempt leaves out the same people. */
+void
+outbox_exclude(const LcClaim *claim, const char *reason, Datum friend_ids)
+{
+	Oid types[] = {INT2OID, INT8OID, INT2OID, INT8OID, INT8OID, TEXTOID, INT8ARRAYOID};
+	Datum values[] = {Int16GetDatum(claim->request_slot),  Int64GetDatum(claim->channel_id),
+					  Int16GetDatum(claim->delivery_slot), Int64GetDatum(claim->delivery_id),
+					  Int64GetDatum(claim->request_id),	   CStringGetTextDatum(reason),
+					  friend_ids};
+
+	if (claim->delivery_id == 0)
+		return;
+	outbox_run(LC_PLAN_EXCLUDE,
+			   "INSERT INTO linecrm_internal.exclusion (slot, channel_id, delivery_slot, delivery_id, request_id, reason, members)"
+			   " VALUES ($1, $2, $3, $4, $5, $6, linecrm.friendset($7))",
+			   7, types, values, NULL, SPI_OK_INSERT);
+}
+
 /* Reads a stretch of ids above from. True if there may be more behind it. */
 static bool
 read_above(int64 from, int64 *highest)

@@ -110,6 +110,7 @@ typedef enum LcOutboxPlan
 extern uint64 outbox_run(LcOutboxPlan plan, const char *sql, int argument_count, Oid *types, Datum *values,
 						 const char *nulls, int expected);
 extern void outbox_commit_mode(bool durable);
+extern void outbox_exclude(const LcClaim *claim, const char *reason, Datum friend_ids);
 
 struct LcColumns;
 extern void outbox_finish_columns(struct LcColumns *columns, int room);

@@ -30,6 +30,7 @@
 #include "utils/timestamp.h"
 #include "worker/columns.h"
 #include "worker/outbox.h"
+#include "worker/storm.h"
 
 #define RECIPIENTS_AT_ONCE 25000
 #define GATHER_MS 20
@@ -49,7 +50,7 @@ enum
 	LOOK_LEASED_BEFORE,
 	LOOK_KIND,
 	LOOK_RETRY_KEY,
-	LOOK_MANY,
+	LOOK_RECIPIENTS,
 	LOOK_FRIEND_ID,
 	LOOK_FRIENDS,
 	LOOK_CHAT_ID,
@@ -93,7 +94,6 @@ static bool one_friend(LcClaiming *claiming, LcClaim *claim);
 static void end_without_people(LcClaiming *claiming, const LcClaim *claim);
 static void many_friends(LcClaiming *claiming);
 static void take_members(LcClaiming *claiming, LcClaim *claim, HeapTuple row, TupleDesc desc);
-static void exclude(const LcClaim *claim, const char *reason, Datum friend_ids);
 static void lease(LcClaiming *claiming);
 static LcClaim *read_claim(LcClaiming *claiming, LcWish *wish);
 static char *copy_text(LcClaiming *claiming, int column);
@@ -128,7 +128,7 @@ look(LcClaiming *claiming)
 {
 	static const char sql[] =
 		"SELECT w.wish, o.slot, o.outbox_id, o.request_slot, o.request_id, o.delivery_slot, o.delivery_id, o.attempts,"
-		"       o.ambiguous_since, o.epoch IS NOT NULL, r.kind, r.retry_key::text, r.recipients IS NOT NULL, r.friend_id,"
+		"       o.ambiguous_since, o.epoch IS NOT NULL, r.kind, r.retry_key::text, r.recipients, r.friend_id,"
 		"       r.friends, r.chat_id, r.reply_token, r.params::text, c.body, r.not_after, d.not_after,"
 		"       d.cancelled_at IS NOT NULL, d.held_reason IS NOT NULL, ch.held_reason, ch.credential_version, f.user_id,"
 		"       f.status <> 'blocked' OR (d.kind = 'push' AND f.last_message_at > clock_timestamp() - interval '7 days')"
@@ -215,6 +215,8 @@ judge_row(LcClaiming *claiming, LcWish *wish, LcClaim *claim)
 {
 	const char *outcome;
 	const char *reason;
+	Datum recipients;
+	bool none;
 
 	if (set_aside(claiming, wish, claim))
 		return false;
@@ -241,6 +243,14 @@ judge_row(LcClaiming *claiming, LcWish *wish, LcClaim *claim)
 	if (!fill_target(claiming, claim))
 	{
 		channel_give_token_back(claim->channel, claim->kind);
+		return false;
+	}
+	recipients = look_at(claiming, LOOK_RECIPIENTS, &none);
+	if (storm_trips(claim, look_int64(claiming, LOOK_FRIEND_ID), recipients, !none, claiming->now))
+	{
+		channel_give_token_back(claim->channel, claim->kind);
+		wish->found_next_id = Min(wish->found_next_id, claim->outbox_id);
+		wish->found_blocked_until = TimestampTzPlusMilliseconds(claiming->now, GATHER_MS);
 		return false;
 	}
 	claiming->recipients += Max(1, claim->friends);
@@ -325,6 +335,8 @@ reason_to_end(LcClaiming *claiming, const LcClaim *claim, const char **outcome)
 static bool
 fill_target(LcClaiming *claiming, LcClaim *claim)
 {
+	bool none;
+
 	switch (claim->kind->target)
 	{
 		case LC_TARGET_REPLY_TOKEN:
@@ -336,7 +348,8 @@ fill_target(LcClaiming *claiming, LcClaim *claim)
 				return one_friend(claiming, claim);
 			break;
 		case LC_TARGET_MANY:
-			if (!look_bool(claiming, LOOK_MANY))
+			(void) look_at(claiming, LOOK_RECIPIENTS, &none);
+			if (none)
 				return one_friend(claiming, claim);
 			break;
 		case LC_TARGET_NONE:
@@ -355,7 +368,7 @@ one_friend(LcClaiming *claiming, LcClaim *claim)
 	{
 		Datum friend_id = Int64GetDatum(look_int64(claiming, LOOK_FRIEND_ID));
 
-		exclude(claim, gone ? "forgotten" : "blocked",
+		outbox_exclude(claim, gone ? "forgotten" : "blocked",
 				PointerGetDatum(construct_array(&friend_id, 1, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE)));
 		end_without_people(claiming, claim);
 		return false;
@@ -453,7 +466,7 @@ take_members(LcClaiming *claiming, LcClaim *claim, HeapTuple row, TupleDesc desc
 		if (isnull)
 			continue;
 		gone = true;
-		exclude(claim, reasons[i], friend_ids);
+		outbox_exclude(claim, reasons[i], friend_ids);
 	}
 	users = SPI_getbinval(row, desc, 2, &isnull);
 	if (isnull || (gone && claim->doubt_before != 0))
@@ -465,24 +478,6 @@ take_members(LcClaiming *claiming, LcClaim *claim, HeapTuple row, TupleDesc desc
 	memcpy(claim->users, ARR_DATA_PTR(array), (Size) count * LC_USER_ID_SIZE);
 	qsort(claim->users, count, LC_USER_ID_SIZE, compare_users);
 	claim->recipients = count;
-}
-
-/* Records who was dropped from a request, so that every later attempt leaves out the same people. */
-static void
-exclude(const LcClaim *claim, const char *reason, Datum friend_ids)
-{
-	Oid types[] = {INT2OID, INT8OID, INT2OID, INT8OID, INT8OID, TEXTOID, INT8ARRAYOID};
-	Datum values[] = {Int16GetDatum(claim->request_slot),  Int64GetDatum(claim->channel_id),
-					  Int16GetDatum(claim->delivery_slot), Int64GetDatum(claim->delivery_id),
-					  Int64GetDatum(claim->request_id),	   CStringGetTextDatum(reason),
-					  friend_ids};
-
-	if (claim->delivery_id == 0)
-		return;
-	outbox_run(LC_PLAN_EXCLUDE,
-			   "INSERT INTO linecrm_internal.exclusion (slot, channel_id, delivery_slot, delivery_id, request_id, reason, members)"
-			   " VALUES ($1, $2, $3, $4, $5, $6, linecrm.friendset($7))",
-			   7, types, values, NULL, SPI_OK_INSERT);
 }
 
 /*

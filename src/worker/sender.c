@@ -39,6 +39,7 @@
 #include "worker/http.h"
 #include "worker/launcher.h"
 #include "worker/sender.h"
+#include "worker/storm.h"
 #include "worker/token.h"
 #include "worker/worker.h"
 
@@ -145,6 +146,7 @@ start(LcSender *sender)
 	http_start();
 	channels_start();
 	flight_start();
+	storm_start();
 	sender->turn = AllocSetContextCreate(TopMemoryContext, "linecrm claim", ALLOCSET_DEFAULT_SIZES);
 	sender->go_back_to = PG_INT64_MAX;
 	sender->look = sender->attend = true;
@@ -227,10 +229,12 @@ claim_turn(LcSender *sender)
 	MemoryContextReset(sender->turn);
 	if (!database_step("claim requests", claim_step, &step, &sender->claim_backoff))
 	{
+		storm_settle(false);
 		/* What the step took note of may have been rolled back with it. */
 		sender->look = sender->attend = true;
 		return;
 	}
+	storm_settle(true);
 	for (int i = 0; i < step.wish_count; i++)
 		channel_looked(&step.wishes[i]);
 	for (LcClaim *claim = step.claims; claim != NULL; claim = claim->next)
@@ -275,6 +279,8 @@ note_next_attempts(LcSender *sender, const LcResult *results)
 
 		if (verdict == LC_WAIT_RATE || verdict == LC_RETRY || verdict == LC_RETRY_AMBIGUOUS)
 			sender->arrivals.next_due = Min(sender->arrivals.next_due, result->retry_at);
+		if (!result->outcome.counted)
+			storm_taken_back(result->claim);
 	}
 }
 
