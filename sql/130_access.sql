@@ -28,7 +28,7 @@ COMMENT ON FUNCTION linecrm_internal._my_stores() IS 'stores whose friends the c
 
 CREATE FUNCTION linecrm_internal._my_store_channels() RETURNS bigint[]
 LANGUAGE c STABLE LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm__my_store_channels';
-COMMENT ON FUNCTION linecrm_internal._my_store_channels() IS 'the channels of my_stores(): their names may be seen';
+COMMENT ON FUNCTION linecrm_internal._my_store_channels() IS 'the channels of _my_stores(): their names may be seen';
 
 CREATE FUNCTION linecrm_internal._require_channel(channel_id bigint) RETURNS void
 LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'linecrm__require_channel';

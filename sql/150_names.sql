@@ -49,7 +49,9 @@ BEGIN
 			WHEN coalesce(cardinality(candidates), 0) > 0
 			THEN format('the first are: %s', (SELECT string_agg(format('"%s"', c), ', ') FROM
 				(SELECT x AS c FROM unnest(candidates) AS x ORDER BY x LIMIT 5) AS first_ones))
-			ELSE format('linecrm.save_%s(...) makes one', what) END;
+			WHEN EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'linecrm'::regnamespace AND p.proname = 'save_' || what)
+			THEN format('linecrm.save_%s(...) makes one', what)
+			ELSE 'SELECT * FROM linecrm.help() shows what there is' END;
 END
 $$;
 COMMENT ON FUNCTION linecrm_internal._unknown_name(text, text, text[]) IS 'raises "there is no WHAT NAME" with the nearest of the candidates as the hint';

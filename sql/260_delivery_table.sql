@@ -2,7 +2,7 @@
  * 260_delivery_table.sql
  *   Deliveries and what became of them: delivery, content, request, outcome, exclusion. Functions: 380 to 395.
  *
- * A request is one HTTP request to LINE and never changes; what changes is its row in the queue (265_queue.sql). It is
+ * A request is one HTTP request to LINE and never changes; what changes is its row in the queue (265_queue_table.sql). It is
  * unfinished while it has a row in outbox or outbox_waiting and finished when it has an outcome, never both: there is
  * no state column.
  *
@@ -73,7 +73,7 @@ COMMENT ON COLUMN linecrm_internal.delivery.due_at IS 'when it is to start; NULL
 COMMENT ON COLUMN linecrm_internal.delivery.audience IS 'frozen at planning: who will be sent to, after exclusions';
 COMMENT ON COLUMN linecrm_internal.delivery.named IS 'how many the segment or the set named: recipients plus exclusions';
 COMMENT ON COLUMN linecrm_internal.delivery.finished_at IS 'set for campaigns when no request is unfinished, for single sends only when nothing was to be sent; other single sends are finished when their request has an outcome';
-COMMENT ON COLUMN linecrm_internal.delivery.held_reason IS 'person, at_most, segment_failed, push_burst, content, breaker, quota; while set, nothing of it is claimed';
+COMMENT ON COLUMN linecrm_internal.delivery.held_reason IS 'person, at_most, several_rows, duplicate, quota, segment_failed, push_burst, content, breaker; while set, nothing of it is claimed';
 CREATE TABLE linecrm_internal.delivery_campaign PARTITION OF linecrm_internal.delivery FOR VALUES IN (-1);
 
 CREATE TABLE linecrm_internal.delivery_0 PARTITION OF linecrm_internal.delivery FOR VALUES IN (0);

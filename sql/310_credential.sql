@@ -38,8 +38,9 @@ BEGIN
 		PERFORM linecrm_internal._require_channel(new.channel_id);
 		PERFORM linecrm_internal._register_installation();
 		PERFORM linecrm_internal._audit('save_channel', new.channel_id, clean, NULL, NULL);
-		RAISE NOTICE USING MESSAGE = format('channel "%s" is new', clean),
-			HINT = format('its secrets: SELECT linecrm.set_credential(%1$L, ''channel_secret'', ...); SELECT linecrm.set_credential(%1$L, ''access_token'', ...);', clean);
+		PERFORM linecrm_internal._notice(
+			format('channel "%1$s" is new. SELECT linecrm.set_credential(%1$L, ''channel_secret'', ...) and SELECT linecrm.set_credential(%1$L, ''access_token'', ...) give it its secrets', clean),
+			format('チャネル「%1$s」を作成しました。次に SELECT linecrm.set_credential(%1$L, ''channel_secret'', ...) と SELECT linecrm.set_credential(%1$L, ''access_token'', ...) で認証情報を登録してください', clean));
 		RETURN new.channel_id;
 	END IF;
 
@@ -54,12 +55,13 @@ BEGIN
 			coalesce(zone, c.time_zone), coalesce(save_channel.plan, c.plan), coalesce(save_channel.note, c.note))
 	RETURNING c.* INTO new;
 	IF new.channel_id IS NULL THEN
-		RAISE NOTICE USING MESSAGE = format('channel "%s" is so already, nothing was changed', clean);
+		PERFORM linecrm_internal._notice(format('channel "%s" is so already, nothing was changed', clean),
+			format('チャネル「%s」に変更はありません', clean));
 	ELSE
 		PERFORM linecrm_internal._audit('save_channel', old.channel_id, clean, NULL, jsonb_build_object(
 			'before', jsonb_build_object('provider', old.provider, 'line_channel_id', old.line_channel_id,
 				'time_zone', old.time_zone, 'plan', old.plan, 'note', old.note)));
-		RAISE NOTICE USING MESSAGE = format('channel "%s" was changed', clean);
+		PERFORM linecrm_internal._notice(format('channel "%s" was changed', clean), format('チャネル「%s」を変更しました', clean));
 	END IF;
 	RETURN old.channel_id;
 END
@@ -161,7 +163,8 @@ BEGIN
 	FROM linecrm_internal.credential o JOIN linecrm_internal.channel c ON c.channel_id = o.channel_id
 	WHERE o.key_id <> _store_credential.key_id;
 	IF others IS NOT NULL THEN
-		RAISE WARNING USING MESSAGE = 'other credentials are sealed under another key and cannot be opened',
+		RAISE WARNING USING MESSAGE = linecrm_internal._say('other credentials are sealed under another key and cannot be opened',
+				'別の鍵で暗号化された認証情報があり、復号できません'),
 			DETAIL = format('They are: %s.', others),
 			HINT = 'set them again too, or put the earlier key file back (linecrm.key_file)';
 	END IF;
@@ -185,8 +188,9 @@ BEGIN
 	WHERE c.channel_id = cid AND c.held_reason IS NULL
 	RETURNING c.held_reason INTO reason;
 	IF reason IS NULL THEN
-		RAISE NOTICE USING MESSAGE = (SELECT format('channel "%s" is held already: %s', c.name, c.held_reason)
-			FROM linecrm_internal.channel c WHERE c.channel_id = cid);
+		PERFORM linecrm_internal._notice(format('channel "%s" is held already: %s', c.name, c.held_reason),
+				format('チャネル「%s」はすでに保留されています: %s', c.name, c.held_reason))
+		FROM linecrm_internal.channel c WHERE c.channel_id = cid;
 	ELSE
 		PERFORM linecrm_internal._audit('hold_channel', cid, hold_channel.name, NULL, NULL);
 	END IF;
@@ -207,16 +211,16 @@ DECLARE
 BEGIN
 	SELECT c.* INTO STRICT held FROM linecrm_internal.channel c WHERE c.channel_id = cid FOR UPDATE;
 	IF held.held_reason IS NULL THEN
-		RAISE NOTICE USING MESSAGE = format('channel "%s" is not held', held.name);
+		PERFORM linecrm_internal._notice(format('channel "%s" is not held', held.name), format('チャネル「%s」は保留されていません', held.name));
 		RETURN;
 	ELSIF held.held_reason NOT IN ('person', 'breaker') THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('channel "%s" is held because of its %s, which resume_channel cannot mend', held.name, held.held_reason),
-			DETAIL = held.held_detail,
+			DETAIL = coalesce(held.held_detail, format('Held since %s.', date_trunc('second', held.held_at))),
 			HINT = CASE held.held_reason
 				WHEN 'token' THEN format('SELECT linecrm.set_credential(%L, ''access_token'', ...);', held.name)
-				WHEN 'installation' THEN 'SELECT linecrm.adopt_database(...);'
-				ELSE 'it goes on by itself when the quota allows; linecrm.refresh_channel() asks LINE now' END;
+				WHEN 'installation' THEN 'SELECT linecrm.adopt_database(queue => ''cancel'') gives the unfinished queue up, queue => ''send'' sends it'
+				ELSE format('it goes on by itself when the quota allows; SELECT linecrm.refresh_channel(%L); asks LINE now', held.name) END;
 	END IF;
 	UPDATE linecrm_internal.channel AS c SET held_reason = NULL, held_detail = NULL, held_by = NULL, held_at = NULL
 	WHERE c.channel_id = cid;

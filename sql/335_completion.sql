@@ -167,16 +167,6 @@ END
 $$;
 COMMENT ON FUNCTION linecrm_internal._complete_bot_info(bigint, integer, bytea) IS 'the answer of kind bot_info: which account the access_token belongs to';
 
-CREATE FUNCTION linecrm_internal._complete_loading(request_id bigint, http_status integer, answer bytea) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	-- Nothing to do: LINE answers 202 whether it shows anything or not.
-	RETURN;
-END
-$$;
-COMMENT ON FUNCTION linecrm_internal._complete_loading(bigint, integer, bytea) IS 'the answer of kind loading: nothing to keep';
-
 CREATE FUNCTION linecrm.refresh_channel(channel text DEFAULT NULL) RETURNS integer
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'linecrm_call_inner';
 COMMENT ON FUNCTION linecrm.refresh_channel(text) IS 'asks LINE for the quota, its use and the account of a channel; the answers arrive in linecrm.channel_status and linecrm.channel. Returns how many requests were queued';

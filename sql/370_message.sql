@@ -6,15 +6,6 @@
  * {{name}} and {{name|default}} inside any string are variables (src/crm/template.c fills them in).
  */
 
-CREATE FUNCTION linecrm_internal._say(english text, japanese text) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN CASE WHEN current_setting('linecrm.language', true) = 'ja' THEN japanese ELSE english END;
-END
-$$;
-COMMENT ON FUNCTION linecrm_internal._say(text, text) IS 'what is told to people, in the language of linecrm.language';
-
 CREATE FUNCTION linecrm.text_message(text text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -106,7 +97,8 @@ BEGIN
 	WHERE m.channel_id = cid AND m.name = clean
 	FOR UPDATE OF m;
 	IF old.messages = save_message.messages AND old.note IS NOT DISTINCT FROM coalesce(save_message.note, old.note) THEN
-		RAISE NOTICE '%', format(linecrm_internal._say('message "%s" is unchanged (version %s)', 'メッセージ「%s」は変更ありません (バージョン %s)'), clean, old.version);
+		PERFORM linecrm_internal._notice(format('message "%s" is unchanged (version %s)', clean, old.version),
+			format('メッセージ「%s」は変更ありません (バージョン %s)', clean, old.version));
 		RETURN old.version;
 	END IF;
 	next_version := coalesce(old.version, 0) + 1;
@@ -125,17 +117,19 @@ BEGIN
 	INSERT INTO linecrm_internal.message_version (message_id, channel_id, version, messages, variables, saved_by)
 	VALUES (old.message_id, cid, next_version, save_message.messages,
 		variables, linecrm_internal._caller());
-	RAISE NOTICE '%', format(linecrm_internal._say('message "%s" saved as version %s%s', 'メッセージ「%s」をバージョン %s として保存しました%s'),
-		clean, next_version, CASE WHEN cardinality(variables) > 0
-			THEN '; ' || linecrm_internal._say('variables: ', '変数: ') || array_to_string(variables, ', ') ELSE '' END);
+	PERFORM linecrm_internal._notice(
+		format('message "%s" saved as version %s%s', clean, next_version,
+			CASE WHEN cardinality(variables) > 0 THEN '; variables: ' || array_to_string(variables, ', ') ELSE '' END),
+		format('メッセージ「%s」をバージョン %s として保存しました%s', clean, next_version,
+			CASE WHEN cardinality(variables) > 0 THEN '。変数: ' || array_to_string(variables, ', ') ELSE '' END));
 	SELECT string_agg(d.delivery_id::text, ', ' ORDER BY d.delivery_id) INTO waiting
 	FROM linecrm_internal.delivery_campaign d
 	WHERE d.channel_id = cid AND d.message_id = old.message_id AND d.due_at IS NOT NULL
 		AND d.planned_at IS NULL AND d.cancelled_at IS NULL AND d.failed_at IS NULL AND d.finished_at IS NULL;
 	IF waiting IS NOT NULL THEN
-		RAISE NOTICE '%', format(linecrm_internal._say(
-			'message "%s" is now version %s; deliveries already scheduled keep the version they were given: %s',
-			'メッセージ「%s」はバージョン %s になりました。予約済みの配信は元のバージョンのまま送られます: %s'), clean, next_version, waiting);
+		PERFORM linecrm_internal._notice(
+			format('message "%s" is now version %s; deliveries already scheduled keep the version they were given: %s', clean, next_version, waiting),
+			format('メッセージ「%s」はバージョン %s になりました。予約済みの配信は元のバージョンのまま送られます: %s', clean, next_version, waiting));
 	END IF;
 	RETURN next_version;
 END

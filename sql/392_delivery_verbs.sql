@@ -127,8 +127,10 @@ BEGIN
 	PERFORM linecrm_internal._audit('cancel', d.channel_id, d.delivery_id::text, people, NULL);
 	PERFORM linecrm_internal._wake('sender');
 	PERFORM linecrm_internal._notice(
-		format('delivery %s is cancelled: %s people who were not sent to yet get nothing', d.delivery_id, linecrm_internal._figure(people)),
-		format('配信 %s を中止しました: 未送信の %s 人には送られません', d.delivery_id, linecrm_internal._figure(people)));
+		CASE WHEN d.planned_at IS NULL THEN format('delivery %s is cancelled before anything of it was sent', d.delivery_id)
+			ELSE format('delivery %s is cancelled: %s people who were not sent to yet get nothing', d.delivery_id, linecrm_internal._figure(people)) END,
+		CASE WHEN d.planned_at IS NULL THEN format('配信 %s を送信前に中止しました。誰にも送られません', d.delivery_id)
+			ELSE format('配信 %s を中止しました: 未送信の %s 人には送られません', d.delivery_id, linecrm_internal._figure(people)) END);
 	RETURN people;
 END
 $$;

@@ -100,7 +100,7 @@ BEGIN
 	ELSE
 		RETURN QUERY VALUES ('installation', false,
 			'this data was restored, cloned or recovered: its queue may have been sent elsewhere, so nothing is sent',
-			'decide what to do with the unfinished queue: treat_as send goes on with it, cancel gives it up',
+			'decide what to do with the unfinished queue: queue => ''send'' goes on with it, ''cancel'' gives it up',
 			'SELECT linecrm.adopt_database(queue => ''cancel'')');
 	END IF;
 END
@@ -131,10 +131,13 @@ BEGIN
 			CASE WHEN c.held_reason IS NULL THEN 'open' ELSE format('held since %s because of %s: %s', date_trunc('second', c.held_at), c.held_reason, coalesce(c.held_detail, '')) END,
 			CASE c.held_reason WHEN 'token' THEN 'LINE refused the access token: issue a new one and set it'
 				WHEN 'monthly_limit' THEN 'LINE''s monthly limit is reached: raise the plan or wait for the next month; asked again by itself'
+				WHEN 'quota_reserved' THEN 'a narrowcast has reserved what is left of the month: it goes on by itself when LINE gives that back'
 				WHEN 'installation' THEN 'see the row "installation"'
 				ELSE CASE WHEN c.held_reason IS NOT NULL THEN 'find out why it was held, then resume it' END END,
 			CASE c.held_reason WHEN 'token' THEN format('SELECT linecrm.set_credential(%L, ''access_token'', ''...'')', c.name)
 				WHEN 'installation' THEN NULL
+				WHEN 'monthly_limit' THEN format('SELECT linecrm.refresh_channel(%L)', c.name)
+				WHEN 'quota_reserved' THEN format('SELECT linecrm.refresh_channel(%L)', c.name)
 				ELSE CASE WHEN c.held_reason IS NOT NULL THEN format('SELECT linecrm.resume_channel(%L)', c.name) END END
 		FROM linecrm_internal.channel c
 		WHERE c.channel_id = ANY (linecrm.my_channels())
