@@ -202,9 +202,7 @@ COMMENT ON FUNCTION linecrm.sample(linecrm.friendset, bigint, text) IS 'so many 
 CREATE FUNCTION linecrm.split(friends linecrm.friendset, salt text, part integer, parts integer) RETURNS linecrm.friendset
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'linecrm_split';
 COMMENT ON FUNCTION linecrm.split(linecrm.friendset, text, integer, integer) IS 'part 1 to parts of the friends, of about the same size; a friend is always in the same part for the same salt';
-CREATE FUNCTION linecrm_internal._shard_members(friends linecrm.friendset, shard integer) RETURNS linecrm.friendset
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'linecrm_shard_members';
-COMMENT ON FUNCTION linecrm_internal._shard_members(linecrm.friendset, integer) IS 'the friends of the set with this friend_id >> 16';
+
 CREATE FUNCTION linecrm.at_least(how_many integer, sets linecrm.friendset[]) RETURNS linecrm.friendset
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'linecrm_at_least';
 COMMENT ON FUNCTION linecrm.at_least(integer, linecrm.friendset[]) IS 'friends who are in at least so many of the sets; a NULL is no set';

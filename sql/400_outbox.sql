@@ -23,7 +23,7 @@ COMMENT ON FUNCTION linecrm_internal._wake_outbox(bigint) IS 'wakes the sender a
 
 CREATE FUNCTION linecrm_internal._worker_status(
 	OUT database oid, OUT worker text, OUT state text, OUT pid integer,
-	OUT started_at timestamptz, OUT start_after timestamptz, OUT active_at timestamptz, OUT doing text,
+	OUT started_at timestamptz, OUT start_after timestamptz, OUT active_at timestamptz,
 	OUT failures integer, OUT error_at timestamptz, OUT error text,
 	OUT requests bigint, OUT finished bigint, OUT retried bigint, OUT throttled bigint, OUT in_flight integer,
 	OUT owner oid) RETURNS SETOF record
@@ -33,7 +33,7 @@ COMMENT ON FUNCTION linecrm_internal._worker_status() IS 'one row a worker that 
 /*
  * Puts requests that this transaction wrote into the queue, in the order of their numbers, and returns how many.
  * due_at in the future: they wait until then. The transaction id is taken before the first outbox id is drawn: the
- * sender relies on it to know when every id below a given one has been decided (src/worker/arrival.c).
+ * sender relies on it to know when every id below a given one has been decided (src/worker/outbox.c).
  */
 CREATE FUNCTION linecrm_internal._enqueue(request_slot smallint, request_ids bigint[], due_at timestamptz DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

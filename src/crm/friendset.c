@@ -46,6 +46,7 @@ typedef struct LcKeptSet
 
 static Datum combine(FunctionCallInfo fcinfo, LcSetOperation operation);
 static bool has(FunctionCallInfo fcinfo, Datum datum, int64 friend_id);
+static Datum friendset_bound(FunctionCallInfo fcinfo, bool greatest);
 static void open_once(FunctionCallInfo fcinfo, Datum datum, LcFriendset *set);
 static bool includes(Datum set, Datum part);
 static bool same_bytes(FunctionCallInfo fcinfo);
@@ -259,21 +260,18 @@ linecrm_cardinality(PG_FUNCTION_ARGS)
 Datum
 linecrm_first_friend(PG_FUNCTION_ARGS)
 {
-	LcFriendset set;
-	uint32_t first;
-	uint32_t last;
-	struct varlena *datum = friendset_open(PG_GETARG_DATUM(0), &set);
-	bool any = lc_friendset_bounds(&set, &first, &last);
-
-	PG_FREE_IF_COPY(datum, 0);
-	if (!any)
-		PG_RETURN_NULL();
-	PG_RETURN_INT64((int64) first);
+	return friendset_bound(fcinfo, false);
 }
 
 /* The greatest id, NULL for the empty set. */
 Datum
 linecrm_last_friend(PG_FUNCTION_ARGS)
+{
+	return friendset_bound(fcinfo, true);
+}
+
+static Datum
+friendset_bound(FunctionCallInfo fcinfo, bool greatest)
 {
 	LcFriendset set;
 	uint32_t first;
@@ -284,7 +282,7 @@ linecrm_last_friend(PG_FUNCTION_ARGS)
 	PG_FREE_IF_COPY(datum, 0);
 	if (!any)
 		PG_RETURN_NULL();
-	PG_RETURN_INT64((int64) last);
+	PG_RETURN_INT64((int64) (greatest ? last : first));
 }
 
 struct varlena *

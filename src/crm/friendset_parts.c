@@ -1,6 +1,6 @@
 /*
  * friendset_parts.c
- *		Functions that give a part of a friendset: slice, sample, split, shard_members; and at_least over many sets.
+ *		Functions that give a part of a friendset: slice, sample, split; and at_least over many sets.
  *
  * sample() and split() decide by a number that is mixed from the friend's id and a text. It is written out here and
  * must never change: who was in the test group yesterday must be in it tomorrow, after an upgrade, on another machine.
@@ -30,7 +30,6 @@
 PG_FUNCTION_INFO_V1(linecrm_slice);
 PG_FUNCTION_INFO_V1(linecrm_sample);
 PG_FUNCTION_INFO_V1(linecrm_split);
-PG_FUNCTION_INFO_V1(linecrm_shard_members);
 PG_FUNCTION_INFO_V1(linecrm_at_least);
 
 /* A friend and its number. */
@@ -293,35 +292,6 @@ mix(uint64_t number)
 	number = (number ^ (number >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	number = (number ^ (number >> 27)) * UINT64_C(0x94d049bb133111eb);
 	return number ^ (number >> 31);
-}
-
-/* The members whose id >> 16 is the shard. */
-Datum
-linecrm_shard_members(PG_FUNCTION_ARGS)
-{
-	int32 shard = PG_GETARG_INT32(1);
-	LcFriendset set;
-	LcContainer container;
-	LcBuilder builder;
-	uint32_t index;
-	struct varlena *datum;
-	Datum result;
-
-	if (shard < 0 || shard >= LC_FRIENDSET_MAX_CONTAINERS)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no shard %d", shard),
-		                errhint("A friend's shard is friend_id >> 16: 0 to %d.", LC_FRIENDSET_MAX_CONTAINERS - 1)));
-	datum = friendset_open(PG_GETARG_DATUM(0), &set);
-	lc_build_begin(&builder, &friendset_host);
-	index = lc_friendset_find(&set, (uint32_t) shard);
-	if (index < set.containers)
-	{
-		lc_friendset_container(&set, index, &container);
-		if (container.key == shard)
-			lc_build_copy(&builder, &container);
-	}
-	result = friendset_result(&builder);
-	PG_FREE_IF_COPY(datum, 0);
-	return result;
 }
 
 /* Friends who are in at least so many of the sets; a NULL among them is no set. */

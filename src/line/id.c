@@ -51,25 +51,6 @@ lc_chat_id_kind(const char *text, size_t size, LcIdStatus *status)
 	return found == LC_ID_OK ? kind : LC_CHAT_NONE;
 }
 
-const char *
-lc_id_status_text(LcIdStatus status)
-{
-	switch (status)
-	{
-		case LC_ID_OK:
-			return "well-formed";
-		case LC_ID_BAD_LENGTH:
-			return "it must have exactly 33 characters";
-		case LC_ID_BAD_PREFIX:
-			return "a user id starts with U, a group id with C, a room id with R";
-		case LC_ID_UPPER_CASE:
-			return "its digits must be lower case";
-		case LC_ID_BAD_CHARACTER:
-			return "32 hexadecimal digits must follow the first letter";
-	}
-	return "malformed";
-}
-
 static LcIdStatus
 decode_digits(const char *digits, uint8_t out[LC_USER_ID_SIZE])
 {

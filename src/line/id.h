@@ -41,7 +41,4 @@ extern void lc_user_id_format(const uint8_t id[LC_USER_ID_SIZE], char out[LC_ID_
 /* What kind of chat a well-formed id names; LC_CHAT_NONE and the reason in *status (may be NULL) when it is none. */
 extern LcChatKind lc_chat_id_kind(const char *text, size_t size, LcIdStatus *status);
 
-/* A clause for errdetail: "a user id has 33 characters", ... */
-extern const char *lc_id_status_text(LcIdStatus status);
-
 #endif

@@ -22,19 +22,6 @@ lc_bucket_init(LcTokenBucket *bucket, LcRate rate, int64_t empty_since)
 	bucket->paused_until = 0;
 }
 
-void
-lc_bucket_set_rate(LcTokenBucket *bucket, LcRate rate, int64_t now)
-{
-	int64_t tokens;
-
-	fill(bucket, now);
-	tokens = bucket->credit / bucket->period;
-	set_rate(bucket, rate);
-	bucket->credit = tokens * bucket->period;
-	if (bucket->credit > bucket->capacity)
-		bucket->credit = bucket->capacity;
-}
-
 int
 lc_bucket_take(LcTokenBucket *bucket, int wanted, int64_t now)
 {

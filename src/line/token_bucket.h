@@ -36,9 +36,6 @@ typedef struct LcTokenBucket
  */
 extern void lc_bucket_init(LcTokenBucket *bucket, LcRate rate, int64_t empty_since);
 
-/* Another rate from now on; tokens gained so far stay, up to the new capacity. */
-extern void lc_bucket_set_rate(LcTokenBucket *bucket, LcRate rate, int64_t now);
-
 /* Takes up to `wanted` tokens and returns how many it took, 0 while paused. */
 extern int lc_bucket_take(LcTokenBucket *bucket, int wanted, int64_t now);
 

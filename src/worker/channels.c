@@ -7,7 +7,7 @@
  * channels together never takes more than half of it, so that a shipping notice finds a free place at once.
  *
  * Only channels with something to claim are in the round, a ring list: with five thousand channels a turn costs what
- * the busy ones cost. Where a lane goes on is known from arrival.c; claims move it forward, late arrivals back.
+ * the busy ones cost. Where a lane goes on is known from outbox_read_arrivals(); claims move it forward, late arrivals back.
  *
  * Runs in the sender, outside of transactions as well; memory lives as long as the process. Nothing here touches the
  * database. May throw when out of memory only while a channel or a bucket is seen for the first time.

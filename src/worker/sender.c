@@ -264,6 +264,7 @@ record_turn(LcSender *sender, bool all)
 			flight_put_back(results);
 			return;
 		}
+		shmem_note_work(my_worker);
 		note_next_attempts(sender, results);
 		flight_recorded(results);
 	}

@@ -74,14 +74,12 @@ shmem_note_error(LcWorkerSlot *worker, const char *message)
 	LWLockRelease(lc_shared->lock);
 }
 
-/* What the worker is about, in a few words; NULL or "" when it is idle. */
+/* A turn that did something has ended: how old that is tells somebody who looks whether a worker is stuck. */
 void
-shmem_set_doing(LcWorkerSlot *worker, const char *doing)
+shmem_note_work(LcWorkerSlot *worker)
 {
 	LWLockAcquire(lc_shared->lock, LW_EXCLUSIVE);
-	strlcpy(worker->doing, doing ? doing : "", sizeof(worker->doing));
-	if (doing && *doing)
-		worker->active_at = GetCurrentTimestamp();
+	worker->active_at = GetCurrentTimestamp();
 	LWLockRelease(lc_shared->lock);
 }
 
@@ -109,8 +107,8 @@ put_worker_row(ReturnSetInfo *result, LcDatabaseSlot *slot, LcRole role)
 	static const char *const states[] = {"stopped", "starting", "running"};
 	LcWorkerSlot worker;
 	Oid database;
-	Datum values[17] = {0};
-	bool nulls[17] = {0};
+	Datum values[16] = {0};
+	bool nulls[16] = {0};
 
 	LWLockAcquire(lc_shared->lock, LW_SHARED);
 	database = pg_atomic_read_u32(&slot->database);
@@ -128,19 +126,18 @@ put_worker_row(ReturnSetInfo *result, LcDatabaseSlot *slot, LcRole role)
 	PUT_TIME(4, worker.started_at);
 	PUT_TIME(5, worker.start_after);
 	PUT_TIME(6, worker.active_at);
-	values[7] = CStringGetTextDatum(worker.doing);
-	values[8] = Int32GetDatum(worker.failures);
-	PUT_TIME(9, worker.error_at);
-	values[10] = CStringGetTextDatum(worker.error);
-	nulls[10] = worker.error[0] == '\0';
-	values[11] = Int64GetDatum((int64) pg_atomic_read_u64(&slot->sender.requests));
-	values[12] = Int64GetDatum((int64) pg_atomic_read_u64(&slot->sender.finished));
-	values[13] = Int64GetDatum((int64) pg_atomic_read_u64(&slot->sender.retried));
-	values[14] = Int64GetDatum((int64) pg_atomic_read_u64(&slot->sender.throttled));
-	values[15] = Int32GetDatum((int32) pg_atomic_read_u32(&slot->sender.in_flight));
-	values[16] = ObjectIdGetDatum(slot->owner);
+	values[7] = Int32GetDatum(worker.failures);
+	PUT_TIME(8, worker.error_at);
+	values[9] = CStringGetTextDatum(worker.error);
+	nulls[9] = worker.error[0] == '\0';
+	values[10] = Int64GetDatum((int64) pg_atomic_read_u64(&slot->sender.requests));
+	values[11] = Int64GetDatum((int64) pg_atomic_read_u64(&slot->sender.finished));
+	values[12] = Int64GetDatum((int64) pg_atomic_read_u64(&slot->sender.retried));
+	values[13] = Int64GetDatum((int64) pg_atomic_read_u64(&slot->sender.throttled));
+	values[14] = Int32GetDatum((int32) pg_atomic_read_u32(&slot->sender.in_flight));
+	values[15] = ObjectIdGetDatum(slot->owner);
 #undef PUT_TIME
-	for (int i = 11; i <= 15; i++)
+	for (int i = 10; i <= 14; i++)
 		nulls[i] = role != LC_SENDER;
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }

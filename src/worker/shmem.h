@@ -36,7 +36,6 @@ typedef struct LcWorkerSlot
 	TimestampTz active_at; /* end of the last turn that did something */
 	TimestampTz error_at;
 	char error[256];
-	char doing[128];
 } LcWorkerSlot;
 
 /* What only the sender counts; read without a lock. */
@@ -86,6 +85,6 @@ extern const char *const lc_role_names[LC_ROLES];
 extern void shmem_init(void);
 extern LcDatabaseSlot *shmem_find_database(Oid database);
 extern void shmem_note_error(LcWorkerSlot *worker, const char *message);
-extern void shmem_set_doing(LcWorkerSlot *worker, const char *doing);
+extern void shmem_note_work(LcWorkerSlot *worker);
 
 #endif

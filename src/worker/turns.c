@@ -62,6 +62,8 @@ turns_run(LcTurn *turns, int count)
 			now, Min((long) FIRST_BACKOFF_MS << Min(turn->failures, 10), (long) LONGEST_BACKOFF_MS));
 		turn->failures++;
 	}
+	if (busy)
+		shmem_note_work(my_worker);
 	return busy;
 }
 

@@ -241,7 +241,6 @@ detach(int code, Datum arg)
 	my_worker->pid = 0;
 	my_worker->proc_number = -1;
 	my_worker->state = LC_STOPPED;
-	my_worker->doing[0] = '\0';
 	my_worker->start_after = TimestampTzPlusMilliseconds(now, delay);
 	LWLockRelease(lc_shared->lock);
 	wake_launcher();

@@ -168,9 +168,6 @@ SELECT slice('{1-10,70000-70002}', 1, 3), slice('{1-10,70000-70002}', 9, 3), sli
 SELECT bool_and(slice(ids::friendset, place, 501)::int8[] = ids[place:place + 500]) AS like_arrays FROM kind, unnest(ARRAY[1, 2, 500, 600, 7000]) AS place;
 SELECT slice('{1-10}', 0, 1);
 SELECT slice('{1-10}', 1, -1);
-SELECT linecrm_internal._shard_members('{1-10,65535-65536,4294967295}', shard) FROM unnest(ARRAY[0, 1, 2, 65535]) AS shard;
-SELECT linecrm_internal._shard_members('{1}', 65536);
-SELECT linecrm_internal._shard_members('{1}', -1);
 SELECT n, at_least(n, ARRAY['{1-10}', '{5-20}', NULL, '{8-9,100000}', '{9}']::friendset[]) FROM generate_series(1, 5) AS n;
 SELECT at_least(1, '{}'::friendset[]), at_least(1, ARRAY[NULL]::friendset[]), at_least(1, NULL) IS NULL AS unknown;
 SELECT (SELECT at_least(2, array_agg(ids::friendset)) FROM kind) =

@@ -58,9 +58,8 @@ $crm->drain('all of them are sent');
 is($crm->sql('SELECT test_outcomes()'), 'accepted: 655', 'every one of them');
 $crm->audit('late commits');
 
-# Idle: everything is decided, and no statement is run.
-my $sent = "SELECT xact_commit FROM pg_stat_database WHERE datname = 'crm'";
-$crm->wait_for("SELECT doing = '' OR doing IS NULL FROM linecrm_internal._worker_status() WHERE worker = 'sender' AND database = (SELECT oid FROM pg_database WHERE datname = 'crm')", 'the sender is idle');
+# The sender says so itself: nothing is in flight, and when it last did something.
+$crm->wait_for("SELECT in_flight = 0 AND active_at > started_at FROM linecrm.sender_status WHERE process = 'sender'", 'the sender is idle');
 $x->quit;
 $y->quit;
 $node->stop('fast');
