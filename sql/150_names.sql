@@ -11,11 +11,13 @@ DECLARE
 BEGIN
 	IF clean IS NULL OR clean = '' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('a %s needs a name', what);
+			MESSAGE = format('a %s needs a name', what),
+			HINT = 'pass 1 to 100 characters that are not blanks';
 	ELSIF char_length(clean) > 100 THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('the name of a %s is at most 100 characters, this one has %s', what, char_length(clean)),
-			DETAIL = format('The name begins "%s".', left(clean, 40));
+			DETAIL = format('The name begins "%s".', left(clean, 40)),
+			HINT = 'pass a shorter name';
 	ELSIF clean ~ '^[0-9]+$' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('the name of a %s cannot be a number: "%s"', what, clean),
@@ -23,7 +25,8 @@ BEGIN
 			HINT = format('put a word in front, for example ''%s %s''', what, clean);
 	ELSIF clean ~ '[[:cntrl:]]' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('the name of a %s cannot contain control characters', what);
+			MESSAGE = format('the name of a %s cannot contain control characters', what),
+			HINT = 'pass a name of one line, without tabs';
 	END IF;
 	RETURN clean;
 END
