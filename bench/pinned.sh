@@ -16,13 +16,12 @@ results="$work/sandbox.results"
 one_drain "warm 1"
 one_drain "free 1"
 one_drain "free 2"
-as_user bash -c 'echo $$ > "$1"; exec sleep 600' - "$work/sandbox.holder" | sql -c 'BEGIN ISOLATION LEVEL REPEATABLE READ' -c 'SELECT 1' -c '\! cat' -c 'ROLLBACK' >/dev/null &
-until_true 10 "SELECT count(*) = 1 FROM pg_stat_activity WHERE state = 'idle in transaction' AND backend_xmin IS NOT NULL"
+sql -c 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_sleep(600)' >/dev/null 2>&1 &
+until_true 10 "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND backend_xmin IS NOT NULL"
 held=$SECONDS
 for i in $(seq "$rounds"); do one_drain "pinned $i"; done
 held=$((SECONDS - held))
-sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'" >/dev/null
-kill "$(cat "$work/sandbox.holder")"
+ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'" >/dev/null
 one_drain "free 3"
 one_drain "free 4"
 of() { awk -v w="$1" -v n="$2" '$1 == w { print $n }' "$results" | median; }

@@ -24,10 +24,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/eventfd.h>
 
 static struct MHD_Daemon *server;
 static pthread_t runner;
 static volatile bool stopping;
+static int resumed = -1; /* eventfd that ends the runner's wait; libmicrohttpd wakes only its own threads */
 
 const char *
 request_header(Request *r, const char *name)
@@ -298,19 +300,38 @@ read_file(const char *path)
 	return b.data;
 }
 
+static void
+wake_runner(void)
+{
+	if (resumed >= 0 && eventfd_write(resumed, 1) != 0)
+		fprintf(stderr, "linecrm-sandbox: could not wake the server\n");
+}
+
+/* For the timer's thread. */
+void
+server_resume(struct MHD_Connection *connection)
+{
+	MHD_resume_connection(connection);
+	wake_runner();
+}
+
 /* Waits on libmicrohttpd's epoll set from outside; inside MHD_run nothing blocks. */
 static void *
 run(void *arg)
 {
-	struct pollfd ready = {MHD_get_daemon_info(server, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, POLLIN, 0};
+	struct pollfd ready[] = {{MHD_get_daemon_info(server, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, POLLIN, 0},
+	                         {resumed, POLLIN, 0}};
 
 	while (!stopping)
 	{
-		MHD_UNSIGNED_LONG_LONG wait = 100;
+		MHD_UNSIGNED_LONG_LONG wait = 1000;
+		eventfd_t count;
 
-		if (MHD_get_timeout(server, &wait) != MHD_YES || wait > 100)
-			wait = 100;
-		poll(&ready, 1, (int) wait);
+		if (MHD_get_timeout(server, &wait) != MHD_YES || wait > 1000)
+			wait = 1000;
+		poll(ready, 2, (int) wait);
+		if (ready[1].revents != 0)
+			eventfd_read(resumed, &count);
 		MHD_run(server);
 	}
 	return NULL;
@@ -351,6 +372,8 @@ server_start(void)
 	                          MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
 	                          (unsigned) options.max_connections, MHD_OPTION_LISTEN_BACKLOG_SIZE, 4096u,
 	                          MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+	if (server && options.threads <= 1)
+		resumed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!server || (options.threads <= 1 && pthread_create(&runner, NULL, run, NULL) != 0))
 		return 0;
 	info = MHD_get_daemon_info(server, MHD_DAEMON_INFO_BIND_PORT);
@@ -363,6 +386,7 @@ server_stop(void)
 {
 	timer_stop();
 	stopping = true;
+	wake_runner();
 	if (options.threads <= 1)
 	{
 		pthread_join(runner, NULL);

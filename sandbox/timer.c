@@ -8,6 +8,7 @@
  *entering the list happen under one lock, so that nobody is resumed before he sleeps. At the end everybody is woken as
  *dead.
  */
+#include "server.h"
 #include "sandbox.h"
 
 #include <errno.h>
@@ -135,7 +136,7 @@ release_hung_up(void)
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		{
 			silent[i]->stage = STAGE_DEAD;
-			MHD_resume_connection(silent[i]->connection);
+			server_resume(silent[i]->connection);
 			silent[i] = silent[--silent_count];
 		}
 		else
@@ -151,12 +152,12 @@ release_all(void)
 		Request *r = heap_pop();
 
 		r->stage = STAGE_DEAD;
-		MHD_resume_connection(r->connection);
+		server_resume(r->connection);
 	}
 	while (silent_count > 0)
 	{
 		silent[--silent_count]->stage = STAGE_DEAD;
-		MHD_resume_connection(silent[silent_count]->connection);
+		server_resume(silent[silent_count]->connection);
 	}
 }
 
@@ -170,7 +171,7 @@ timer_main(void *unused)
 		struct timespec ts;
 
 		while (heap_count > 0 && heap[0].due <= now)
-			MHD_resume_connection(heap_pop()->connection);
+			server_resume(heap_pop()->connection);
 		release_hung_up();
 		if (heap_count > 0 && heap[0].due < until)
 			until = heap[0].due;

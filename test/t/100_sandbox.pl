@@ -1,6 +1,7 @@
 # The sandbox itself: LINE's rules as documented, every fault, and a log that is exact.
 use strict;
 use warnings;
+use POSIX qw(WUNTRACED);
 use utf8;
 use Test::More;
 use IO::Socket::INET;
@@ -364,7 +365,35 @@ subtest 'many connections' => sub {
 	print $_ "GET /v2/bot/info HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret-1\r\n\r\n" for @open;
 	my $good = grep { my $l = <$_>; defined $l && $l =~ / 200 / } @open;
 	is($good, 400, 'all are answered');
+
+	# Exactly as many requests at once as libmicrohttpd takes events at a time: they arrive while the sandbox is stopped.
+	my @idle = splice @open, 128;
+	kill 'STOP', $line->pid;
+	waitpid($line->pid, WUNTRACED);
+	print $_ "GET /v2/bot/info HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret-1\r\n\r\n" for @open;
+	kill 'CONT', $line->pid;
+	my $silent = 0;
+	for (@open)
+	{
+		my $ready = '';
+		vec($ready, fileno($_), 1) = 1;
+		$silent++ if !select($ready, undef, undef, $silent ? 0 : 10);
+	}
+	is($silent, 0, '128 at the same moment are all answered');
 	is($line->stop, 0, 'SIGTERM stops it cleanly');
+};
+
+subtest 'latency is as long as it says' => sub {
+	my $line = Sandbox->new(args => [ '--token', 'x', '--latency-ms', 10 ]);
+	my $least = 1000;
+	for (1 .. 10)
+	{
+		my $begun = Time::HiRes::time();
+		$line->call('GET', '/v2/bot/info');
+		my $took = (Time::HiRes::time() - $begun) * 1000;
+		$least = $took if $took < $least;
+	}
+	ok($least >= 10 && $least < 60, 'the quickest of ten takes hardly longer') or diag("$least ms");
 };
 
 subtest 'webhooks' => sub {
