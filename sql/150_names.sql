@@ -46,6 +46,7 @@ BEGIN
 	RAISE EXCEPTION USING ERRCODE = 'undefined_object',
 		MESSAGE = format('there is no %s "%s"', what, _unknown_name.name),
 		DETAIL = CASE WHEN coalesce(cardinality(candidates), 0) = 0 THEN format('There is no %s yet.', what)
+			WHEN cardinality(candidates) = 1 THEN 'There is one.'
 			ELSE format('There are %s.', cardinality(candidates)) END,
 		HINT = CASE WHEN cardinality(near) > 0
 			THEN format('did you mean %s?', (SELECT string_agg(format('"%s"', n), ' or ') FROM unnest(near) AS n))

@@ -6,8 +6,9 @@
  *   _run_rows(...)    -> setof (friend_id, vars): the other columns as one jsonb object, NULLs kept
  *   _check_query(...) -> the names of the other columns
  *
- * The friend's column is the one named friend_id, or the only one there is; a single column of type friendset is as
- * good as its members. NULL is nobody. Ids that no friend can have (outside 1 to 2^32 - 1) are counted, not an error.
+ * The friend's column is the one named friend_id, or the only one there is, though what is checked to be saved has to
+ * name it: numbers of members would be taken for other people's. A single column of type friendset is as good as its
+ * members. NULL is nobody. Ids that no friend can have (outside 1 to 2^32 - 1) are counted, not an error.
  *
  * Only the extension's owner may execute these functions. All running is in run_as.c; here are three takers of rows.
  * What they keep lives in the memory context of the call, outside the gate's subtransaction.
@@ -279,7 +280,12 @@ names_begin(LcRowTaker *taker, TupleDesc columns)
 	TupleDesc others = other_columns(columns, column.index, self->what);
 	MemoryContext context = MemoryContextSwitchTo(self->context);
 	Datum *names = palloc(sizeof(Datum) * Max(others->natts, 1));
+	const char *name = NameStr(TupleDescAttr(columns, column.index)->attname);
 
+	if (!column.is_set && strcmp(name, "friend_id") != 0)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("%s yields \"%s\", not friend_id", self->what, name),
+		                errhint("Of your own members: JOIN linecrm.member_link l ON l.member_no = ... and select l.friend_id. "
+		                        "If it is friends' numbers: AS friend_id.")));
 	for (int i = 0; i < others->natts; i++)
 		names[i] = CStringGetTextDatum(NameStr(TupleDescAttr(others, i)->attname));
 	self->names = construct_array(names, others->natts, TEXTOID, -1, false, TYPALIGN_INT);

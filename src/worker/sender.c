@@ -425,8 +425,9 @@ database_step(const char *what, LcStep step, void *arg, LcBackoff *backoff)
 		memset(backoff, 0, sizeof(*backoff));
 	else
 	{
-		long delay = Min((long) FIRST_BACKOFF_MS << Min(backoff->failures++, 10), (long) LONGEST_BACKOFF_MS);
+		long delay = Min((long) FIRST_BACKOFF_MS << Min(backoff->failures, 10), (long) LONGEST_BACKOFF_MS);
 
+		backoff->failures++;
 		backoff->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay);
 	}
 	return done;

@@ -47,6 +47,9 @@ SELECT linecrm.save_segment('x', 'SELECT friend_id FROM membres');
 ROLLBACK TO saved; SET LOCAL ROLE regress_analyst; SET LOCAL search_path = shop;
 SELECT linecrm.save_segment('x', 'SELECT id, city FROM members');
 ROLLBACK TO saved; SET LOCAL ROLE regress_analyst; SET LOCAL search_path = shop;
+-- one number is not yet a friend's: the members' own would reach strangers
+SELECT linecrm.save_segment('x', 'SELECT id FROM members');
+ROLLBACK TO saved; SET LOCAL ROLE regress_analyst; SET LOCAL search_path = shop;
 SELECT linecrm.save_segment('x', 'DELETE FROM members RETURNING friend_id');
 ROLLBACK TO saved; SET LOCAL ROLE regress_analyst; SET LOCAL search_path = shop;
 SELECT linecrm.save_segment('x', 'SELECT friend_id FROM members', channel => 'b');
@@ -56,7 +59,7 @@ ROLLBACK TO saved; SET LOCAL ROLE regress_reader; SET LOCAL search_path = shop;
 SELECT linecrm.save_segment('x', 'SELECT 1');
 ROLLBACK TO saved;
 -- a superuser who saves is the owner: nobody becomes somebody else by saving
-SELECT linecrm.save_segment('mine', 'SELECT 1', channel => 'a');
+SELECT linecrm.save_segment('mine', 'SELECT 1 AS friend_id', channel => 'a');
 SELECT owner_role = current_user AS mine FROM linecrm.segment WHERE name = 'mine';
 ROLLBACK TO saved;
 
@@ -65,13 +68,13 @@ SET LOCAL ROLE regress_colleague;
 SELECT friend_id FROM shop.members;
 ROLLBACK TO saved; SET LOCAL ROLE regress_colleague;
 SELECT linecrm.segment_set('大阪');
-SELECT linecrm.save_segment('大阪', 'SELECT 1');
+SELECT linecrm.save_segment('大阪', 'SELECT 1 AS friend_id');
 ROLLBACK TO saved; SET LOCAL ROLE regress_colleague;
 SELECT linecrm.drop_segment('大阪');
 ROLLBACK TO saved;
 GRANT regress_analyst TO regress_colleague;
 SET LOCAL ROLE regress_colleague;
-SELECT linecrm.save_segment('大阪', 'SELECT 1');
+SELECT linecrm.save_segment('大阪', 'SELECT 1 AS friend_id');
 SELECT owner_role, version FROM linecrm.segment;
 ROLLBACK TO saved; SET LOCAL ROLE regress_admin; SET LOCAL search_path = shop;
 SELECT linecrm.save_segment('大阪', 'SELECT friend_id FROM members WHERE id = 1');
@@ -111,7 +114,7 @@ SELECT linecrm.save_segment('set', 'SELECT linecrm.segment_set(''nested'') - lin
 RESET ROLE;
 SELECT linecrm.my_channels(), linecrm.segment_set('mine', channel => 'a'), linecrm.segment_set('nested', channel => 'a'), linecrm.segment_set('set', channel => 'a');
 -- also when he is the owner of the extension: two channels, although the analyst who calls has one
-SELECT linecrm.save_segment('owner''s', 'SELECT cardinality(linecrm.my_channels())', channel => 'a');
+SELECT linecrm.save_segment('owner''s', 'SELECT cardinality(linecrm.my_channels()) AS friend_id', channel => 'a');
 SET LOCAL ROLE regress_analyst;
 SELECT linecrm.segment_set('owner''s');
 RESET ROLE;
@@ -120,13 +123,13 @@ SELECT * FROM linecrm_internal._run_segment((SELECT segment_id FROM linecrm_inte
 SELECT * FROM linecrm_internal._segment_rows((SELECT segment_id FROM linecrm_internal.segment WHERE name = '大阪')) LIMIT 2;
 -- the day is the channel's day
 SET LOCAL TimeZone = 'America/Los_Angeles';
-SELECT linecrm.save_segment('zone', 'SELECT 1 WHERE current_setting(''TimeZone'') = ''Asia/Tokyo''', channel => 'a');
+SELECT linecrm.save_segment('zone', 'SELECT 1 AS friend_id WHERE current_setting(''TimeZone'') = ''Asia/Tokyo''', channel => 'a');
 SELECT linecrm.segment_set('zone', channel => 'a');
 ROLLBACK TO saved;
 
 -- an endless loop of segments ends
 SET LOCAL ROLE regress_analyst;
-SELECT linecrm.save_segment('loop', 'SELECT 1');
+SELECT linecrm.save_segment('loop', 'SELECT 1 AS friend_id');
 SELECT linecrm.save_segment('loop', 'SELECT linecrm.segment_set(''loop'')');
 SELECT linecrm.segment_set('loop');
 ROLLBACK TO saved;
