@@ -70,7 +70,7 @@ $$;
 COMMENT ON FUNCTION linecrm_internal._enqueue(smallint, bigint[], timestamptz) IS 'puts written requests into the queue; returns how many';
 
 /*
- * One request that is no message to anybody's recipients: profile, quota, loading... params fill the path; a body, where
+ * One request that has no recipients of ours: profile, quota, loading, broadcast... params fill the path; a body, where
  * the kind has one, is given as text. Its answer reaches _complete_KIND(request_id, status, answer) in the clerk.
  */
 CREATE FUNCTION linecrm_internal._call_line(channel_id bigint, kind text, params jsonb DEFAULT '{}', body text DEFAULT NULL,
@@ -88,9 +88,10 @@ BEGIN
 		RETURNING content_id INTO content;
 	END IF;
 	INSERT INTO linecrm_internal.request
-		(slot, channel_id, kind, lane, content_slot, content_id, friend_id, friends, params)
-	VALUES (month, _call_line.channel_id, _call_line.kind, _call_line.lane,
-		CASE WHEN content IS NOT NULL THEN month END, content, _call_line.friend_id, 0, nullif(_call_line.params, '{}'))
+		(slot, channel_id, kind, lane, content_slot, content_id, retry_key, friend_id, friends, params)
+	VALUES (month, _call_line.channel_id, _call_line.kind, _call_line.lane, CASE WHEN content IS NOT NULL THEN month END, content,
+		CASE WHEN _call_line.kind IN ('broadcast', 'narrowcast') THEN gen_random_uuid() END,
+		_call_line.friend_id, 0, nullif(_call_line.params, '{}'))
 	RETURNING request_id INTO request;
 	PERFORM linecrm_internal._enqueue(month, ARRAY[request], _call_line.due_at);
 	RETURN request;

@@ -172,6 +172,23 @@ channel_token_at(LcChannel *channel, const LcRequestKind *kind, TimestampTz now)
 	return now + lc_bucket_wait(bucket_of(channel, kind, now), now);
 }
 
+/*
+ * Kinds that are limited by the minute or hour: their bucket is not simply empty at the start, which might cost twenty
+ * minutes, but empty since the last request. False: that has to be told first.
+ */
+bool
+channel_knows_use(const LcChannel *channel, const LcRequestKind *kind)
+{
+	return kind->rate.seconds <= 1 || channel->buckets[lc_request_kind_index(kind)] != NULL;
+}
+
+/* last_at: 0 for never. A time that lies ahead, of a clock that was set back, is now. */
+void
+channel_set_use(LcChannel *channel, const LcRequestKind *kind, TimestampTz last_at, TimestampTz now)
+{
+	(void) bucket_of(channel, kind, last_at != 0 ? Min(last_at, now) : now - (int64) kind->rate.seconds * USECS_PER_SEC);
+}
+
 /* LINE said 429: nothing of this kind goes out before. */
 void
 channel_pause(LcChannel *channel, const LcRequestKind *kind, TimestampTz until)

@@ -56,6 +56,8 @@ extern void channel_looked(const LcWish *wish);
 extern bool channel_take_token(LcChannel *channel, const LcRequestKind *kind, TimestampTz now);
 extern void channel_give_token_back(LcChannel *channel, const LcRequestKind *kind);
 extern TimestampTz channel_token_at(LcChannel *channel, const LcRequestKind *kind, TimestampTz now);
+extern bool channel_knows_use(const LcChannel *channel, const LcRequestKind *kind);
+extern void channel_set_use(LcChannel *channel, const LcRequestKind *kind, TimestampTz last_at, TimestampTz now);
 extern void channel_pause(LcChannel *channel, const LcRequestKind *kind, TimestampTz until);
 extern void channel_launched(LcChannel *channel, int lane);
 extern void channel_landed(LcChannel *channel, int lane);

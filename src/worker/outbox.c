@@ -173,6 +173,37 @@ outbox_commit_mode(bool durable)
 							 GUC_ACTION_LOCAL, true, 0, false);
 }
 
+/* Before the first token of a slow kind is taken: when was its last request? */
+void
+outbox_learn_use(const LcClaim *claim, TimestampTz now)
+{
+	Oid types[] = {INT8OID, TEXTOID};
+	Datum values[] = {Int64GetDatum(claim->channel_id), (Datum) 0};
+
+	if (channel_knows_use(claim->channel, claim->kind))
+		return;
+	values[1] = CStringGetTextDatum(claim->kind->name);
+	outbox_run(LC_PLAN_LAST_USE,
+			   "SELECT max(last_at) FROM linecrm_internal.slow_kind WHERE channel_id = $1 AND kind = $2",
+			   2, types, values, NULL, SPI_OK_SELECT);
+	channel_set_use(claim->channel, claim->kind, read_int64(1), now);
+}
+
+void
+outbox_note_use(const LcClaim *claim, TimestampTz now)
+{
+	Oid types[] = {INT8OID, TEXTOID, TIMESTAMPTZOID};
+	Datum values[] = {Int64GetDatum(claim->channel_id), (Datum) 0, TimestampTzGetDatum(now)};
+
+	if (claim->kind->rate.seconds <= 1)
+		return;
+	values[1] = CStringGetTextDatum(claim->kind->name);
+	outbox_run(LC_PLAN_NOTE_USE,
+			   "INSERT INTO linecrm_internal.slow_kind (channel_id, kind, last_at) VALUES ($1, $2, $3)"
+			   " ON CONFLICT (channel_id, kind) DO UPDATE SET last_at = excluded.last_at",
+			   3, types, values, NULL, SPI_OK_INSERT);
+}
+
 /* Records who was dropped from a request, so that every later attempt leaves out the same people. */
 void
 outbox_exclude(const LcClaim *claim, const char *reason, Datum friend_ids)

@@ -104,12 +104,16 @@ typedef enum LcOutboxPlan
 	LC_PLAN_HOLD_CHANNEL,
 	LC_PLAN_HOLD_DELIVERY,
 	LC_PLAN_SPLIT,
+	LC_PLAN_LAST_USE,
+	LC_PLAN_NOTE_USE,
 	LC_PLANS
 } LcOutboxPlan;
 
 extern uint64 outbox_run(LcOutboxPlan plan, const char *sql, int argument_count, Oid *types, Datum *values,
 						 const char *nulls, int expected);
 extern void outbox_commit_mode(bool durable);
+extern void outbox_learn_use(const LcClaim *claim, TimestampTz now);
+extern void outbox_note_use(const LcClaim *claim, TimestampTz now);
 extern void outbox_exclude(const LcClaim *claim, const char *reason, Datum friend_ids);
 
 struct LcColumns;

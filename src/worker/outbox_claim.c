@@ -231,6 +231,7 @@ judge_row(LcClaiming *claiming, LcWish *wish, LcClaim *claim)
 		wish->found_next_id = Min(wish->found_next_id, claim->outbox_id);
 		return false;
 	}
+	outbox_learn_use(claim, claiming->now);
 	if (!channel_take_token(claim->channel, claim->kind, claiming->now))
 	{
 		wish->found_next_id = Min(wish->found_next_id, claim->outbox_id);
@@ -504,6 +505,7 @@ lease(LcClaiming *claiming)
 						  Int64GetDatum(outbox_epoch),
 						  TimestampTzGetDatum(claiming->now)};
 
+		outbox_note_use(claim, claiming->now);
 		if (outbox_run(LC_PLAN_LEASE, sql, 7, types, values, NULL, SPI_OK_UPDATE) != 1)
 			ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 							errmsg("a row of the outbox changed while it was being claimed")));

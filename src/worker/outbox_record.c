@@ -255,6 +255,9 @@ record_final(LcRecording *recording, LcResult *result, const char *outcome, cons
 	if (result->status != 0)
 		columns_set(columns, FINISH_STATUS, Int32GetDatum(result->status));
 	columns_set_text(columns, FINISH_LINE_REQUEST_ID, result->line_request_id);
+	/* LINE works it off later, and is asked how it ended. */
+	if (success && lc_kind_has(result->claim->kind, LC_KIND_SEND) && result->claim->kind->success == 202)
+		keep_answer(recording, result);
 	if (success && lc_kind_has(result->claim->kind, LC_KIND_SEND) &&
 		lc_sent_messages(result->answer, result->answer_size, ids))
 		columns_set_text(columns, FINISH_MESSAGE_IDS, ids);

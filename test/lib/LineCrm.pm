@@ -144,7 +144,7 @@ sub audit
 	for my $line (split /\n/, $self->sql(<<'SQL'))
 SELECT coalesce(r.retry_key::text, 'request ' || o.line_request_id), o.outcome, o.friends
 FROM linecrm_internal.outcome o JOIN linecrm_internal.request r USING (slot, request_id)
-WHERE r.kind IN ('push', 'multicast', 'reply', 'broadcast')
+WHERE r.kind IN ('push', 'multicast', 'reply', 'broadcast', 'narrowcast')
 SQL
 	{
 		my ($key, $outcome, $friends) = split /\|/, $line;
