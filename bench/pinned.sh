@@ -4,7 +4,7 @@
 
 db=sent
 each=$(full 2000 500)
-rounds=$(full 6 2)
+rounds=$(full 4 2)
 for i in $(seq 2 $CHANNELS); do need_friends "c$i" "$each"; named_people "c$i" "$each"; done
 one_drain() { # one_drain NAME: its rate, as a line
 	drain $((15 * each)) $((15 * each)) < <(for i in $(seq 2 $CHANNELS); do personal_campaign "c$i" "$each" "$1"; done)
