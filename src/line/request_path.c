@@ -23,20 +23,20 @@ typedef struct Output
 } Output;
 
 /* One {name} or {name?} of a template. */
-typedef struct Placeholder
+typedef struct PathSlot
 {
 	const char *name;
 	size_t name_size;
 	bool optional;
 	const char *end; /* behind the brace */
-} Placeholder;
+} PathSlot;
 
 static LcPathStatus expand(const char *template, const LcPathParam *params, int param_count, Output *out,
-                           Placeholder *at);
+                           PathSlot *at);
 static LcPathStatus put_value(Output *out, const LcPathParam *param);
 static void put(Output *out, const char *bytes, size_t size);
-static Placeholder read_placeholder(const char *brace);
-static const LcPathParam *find_param(const LcPathParam *params, int count, const Placeholder *at);
+static PathSlot read_path slot(const char *brace);
+static const LcPathParam *find_param(const LcPathParam *params, int count, const PathSlot *at);
 static const LcPathParam *find_unknown(const char *template, const LcPathParam *params, int count);
 
 LcPathStatus
@@ -44,7 +44,7 @@ lc_request_path(const LcRequestKind *kind, const LcPathParam *params, int param_
                 const char **problem, size_t *problem_size)
 {
 	Output output = {out, 0, out_size > 0 ? out_size - 1 : 0, out_size == 0};
-	Placeholder at = {"", 0, false, NULL};
+	PathSlot at = {"", 0, false, NULL};
 	const LcPathParam *unknown = find_unknown(kind->path, params, param_count);
 	LcPathStatus status = LC_PATH_UNKNOWN_PARAMETER;
 
@@ -129,7 +129,7 @@ lc_path_status_text(LcPathStatus status)
 
 /* Copies the template; a query pair whose optional parameter is absent is left out with its separator. */
 static LcPathStatus
-expand(const char *template, const LcPathParam *params, int param_count, Output *out, Placeholder *at)
+expand(const char *template, const LcPathParam *params, int param_count, Output *out, PathSlot *at)
 {
 	const char *cursor = template;
 	size_t pair = 0; /* where the present query pair starts in the output: at its separator */
@@ -154,7 +154,7 @@ expand(const char *template, const LcPathParam *params, int param_count, Output 
 			cursor++;
 			continue;
 		}
-		*at = read_placeholder(cursor);
+		*at = read_path slot(cursor);
 		cursor = at->end;
 		param = find_param(params, param_count, at);
 		if (param == NULL && !at->optional)
@@ -208,10 +208,10 @@ put(Output *out, const char *bytes, size_t size)
 	out->size += size;
 }
 
-static Placeholder
-read_placeholder(const char *brace)
+static PathSlot
+read_path slot(const char *brace)
 {
-	Placeholder found = {brace + 1, strcspn(brace + 1, "?}"), false, NULL};
+	PathSlot found = {brace + 1, strcspn(brace + 1, "?}"), false, NULL};
 
 	found.optional = brace[1 + found.name_size] == '?';
 	found.end = brace + 1 + found.name_size + (found.optional ? 2 : 1);
@@ -219,7 +219,7 @@ read_placeholder(const char *brace)
 }
 
 static const LcPathParam *
-find_param(const LcPathParam *params, int count, const Placeholder *at)
+find_param(const LcPathParam *params, int count, const PathSlot *at)
 {
 	for (int i = 0; i < count; i++)
 		if (strlen(params[i].name) == at->name_size && memcmp(params[i].name, at->name, at->name_size) == 0)
@@ -237,7 +237,7 @@ find_unknown(const char *template, const LcPathParam *params, int count)
 
 		for (const char *brace = strchr(template, '{'); brace != NULL && !known; brace = strchr(brace + 1, '{'))
 		{
-			Placeholder at = read_placeholder(brace);
+			PathSlot at = read_path slot(brace);
 
 			known = strlen(params[i].name) == at.name_size && memcmp(params[i].name, at.name, at.name_size) == 0;
 		}
