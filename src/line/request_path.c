@@ -35,7 +35,7 @@ static LcPathStatus expand(const char *template, const LcPathParam *params, int 
                            PathSlot *at);
 static LcPathStatus put_value(Output *out, const LcPathParam *param);
 static void put(Output *out, const char *bytes, size_t size);
-static PathSlot read_path slot(const char *brace);
+static PathSlot read_path_slot(const char *brace);
 static const LcPathParam *find_param(const LcPathParam *params, int count, const PathSlot *at);
 static const LcPathParam *find_unknown(const char *template, const LcPathParam *params, int count);
 
@@ -154,7 +154,7 @@ expand(const char *template, const LcPathParam *params, int param_count, Output 
 			cursor++;
 			continue;
 		}
-		*at = read_path slot(cursor);
+		*at = read_path_slot(cursor);
 		cursor = at->end;
 		param = find_param(params, param_count, at);
 		if (param == NULL && !at->optional)
@@ -209,7 +209,7 @@ put(Output *out, const char *bytes, size_t size)
 }
 
 static PathSlot
-read_path slot(const char *brace)
+read_path_slot(const char *brace)
 {
 	PathSlot found = {brace + 1, strcspn(brace + 1, "?}"), false, NULL};
 
@@ -237,7 +237,7 @@ find_unknown(const char *template, const LcPathParam *params, int count)
 
 		for (const char *brace = strchr(template, '{'); brace != NULL && !known; brace = strchr(brace + 1, '{'))
 		{
-			PathSlot at = read_path slot(brace);
+			PathSlot at = read_path_slot(brace);
 
 			known = strlen(params[i].name) == at.name_size && memcmp(params[i].name, at.name, at.name_size) == 0;
 		}
