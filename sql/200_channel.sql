@@ -29,7 +29,6 @@ CREATE TABLE linecrm_internal.channel (
 	held_at          timestamptz,
 	credential_version bigint NOT NULL DEFAULT 0,
 	credential_times    jsonb NOT NULL DEFAULT '{}',
-	attributes       jsonb NOT NULL DEFAULT '{}',
 	created_at       timestamptz NOT NULL DEFAULT now(),
 	created_by       name NOT NULL
 );
@@ -46,7 +45,6 @@ CREATE TABLE linecrm_internal.store (
 	store_id    bigint PRIMARY KEY DEFAULT nextval('linecrm_internal.store_id_seq'),
 	channel_id  bigint NOT NULL,
 	name        text NOT NULL,
-	attributes  jsonb NOT NULL DEFAULT '{}',
 	created_at  timestamptz NOT NULL DEFAULT now(),
 	UNIQUE (channel_id, name)
 );

@@ -37,24 +37,20 @@ BEGIN
 	UNION ALL
 	SELECT coalesce(o.finished_at, r.created_at), coalesce(o.outcome, 'queued'),
 		concat_ws(', ', r.kind, m.name, o.reason), r.delivery_id, NULL
-	FROM linecrm_internal.request r
+	FROM (
+		SELECT q.slot, q.request_id, q.delivery_slot, q.delivery_id, q.kind, q.created_at
+		FROM linecrm_internal.request q WHERE q.friend_id = friend_timeline.friend_id
+		UNION ALL
+		SELECT q.slot, q.request_id, q.delivery_slot, q.delivery_id, q.kind, q.created_at
+		FROM linecrm_internal.request q
+		WHERE q.channel_id = cid AND q.first_friend <= friend_timeline.friend_id AND q.last_friend >= friend_timeline.friend_id
+			AND q.recipients OPERATOR(linecrm.@>) friend_timeline.friend_id
+			AND NOT EXISTS (SELECT FROM linecrm_internal.exclusion x
+				WHERE x.request_id = q.request_id AND x.members OPERATOR(linecrm.@>) friend_timeline.friend_id)) AS r
 		LEFT JOIN linecrm_internal.outcome o ON o.slot = r.slot AND o.request_id = r.request_id
 		LEFT JOIN linecrm_internal.delivery d ON d.slot = r.delivery_slot AND d.delivery_id = r.delivery_id
 		LEFT JOIN linecrm_internal.message m ON m.message_id = d.message_id
 	WHERE r.delivery_id IS NOT NULL AND (o.outcome IS NULL OR o.outcome NOT IN ('split', 'superseded'))
-		AND r.friend_id = friend_timeline.friend_id
-	UNION ALL
-	SELECT coalesce(o.finished_at, r.created_at), coalesce(o.outcome, 'queued'),
-		concat_ws(', ', r.kind, m.name, o.reason), r.delivery_id, NULL
-	FROM linecrm_internal.request r
-		LEFT JOIN linecrm_internal.outcome o ON o.slot = r.slot AND o.request_id = r.request_id
-		LEFT JOIN linecrm_internal.delivery d ON d.slot = r.delivery_slot AND d.delivery_id = r.delivery_id
-		LEFT JOIN linecrm_internal.message m ON m.message_id = d.message_id
-	WHERE r.channel_id = cid AND r.delivery_id IS NOT NULL AND (o.outcome IS NULL OR o.outcome NOT IN ('split', 'superseded'))
-		AND r.first_friend <= friend_timeline.friend_id AND r.last_friend >= friend_timeline.friend_id
-		AND r.recipients OPERATOR(linecrm.@>) friend_timeline.friend_id
-		AND NOT EXISTS (SELECT FROM linecrm_internal.exclusion x
-			WHERE x.request_id = r.request_id AND x.members OPERATOR(linecrm.@>) friend_timeline.friend_id)
 	ORDER BY 1 DESC;
 END
 $$;

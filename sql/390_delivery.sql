@@ -60,9 +60,13 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	cid bigint := linecrm_internal._channel_id(_delivery_of_key.channel);
-	clean text := linecrm_internal._name(_delivery_of_key.key, 'key');
+	clean text := linecrm_internal._name(coalesce(_delivery_of_key.key, 'NULL'), 'key');
 	found_id bigint;
 BEGIN
+	IF _delivery_of_key.key IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'a delivery is named by its number or its key, not by NULL',
+			HINT = 'SELECT delivery_id, key FROM linecrm.delivery_progress shows them';
+	END IF;
 	SELECT k.delivery_id INTO found_id FROM linecrm_internal.delivery_key k WHERE k.channel_id = cid AND k.key = clean;
 	IF found_id IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no delivery with key "%s"', clean),

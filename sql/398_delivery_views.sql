@@ -19,12 +19,16 @@ CREATE VIEW linecrm.label (kind, name, label_ja) AS VALUES
 	('reason', 'expired', '期限切れ'), ('reason', 'not_after', '期限切れ'), ('reason', 'error', 'エラー'), ('reason', 'no_recipients', '送信対象なし'),
 	('reason', 'cancelled', '中止'), ('reason', 'adopted', '引き継ぎ時に中止'),
 	('reason', 'person', '担当者による保留'), ('reason', 'at_most', '人数の上限超過'), ('reason', 'several_rows', '一人に複数の行'),
-	('reason', 'duplicate', '同じ内容の重複'), ('reason', 'quota', '通数不足'), ('reason', 'segment_failed', 'セグメントのエラー'),
-	('reason', 'push_burst', 'push の大量発生'), ('reason', 'content', '内容を LINE が拒否'), ('reason', 'breaker', '重複送信の遮断'),
-	('reason', 'token', 'トークンの拒否'), ('reason', 'monthly_limit', '月間上限'), ('reason', 'quota_reserved', '通数の予約待ち'),
+	('reason', 'duplicate', '同じ内容の重複'), ('reason', 'quota', '通数不足'), ('reason', 'segment_failed', 'セグメントの実行エラー'),
+	('reason', 'push_burst', 'push の大量発生'), ('reason', 'content', '内容を LINE が拒否'), ('reason', 'breaker', '重複送信を遮断'),
+	('reason', 'token', 'アクセストークンが無効'), ('reason', 'monthly_limit', '月間上限に到達'), ('reason', 'quota_reserved', '予約分で通数不足'),
 	('reason', 'installation', '復元された別環境'), ('reason', 'channel_held', 'チャネル保留中'), ('reason', 'delivery_held', '配信保留中'),
 	('reason', 'scheduled', '予約'), ('reason', 'backoff', '再試行待ち'), ('reason', 'rate', '速度制限待ち'), ('reason', 'rotated', '送信待ち'),
-	('reason', 'due', '送信待ち');
+	('reason', 'due', '送信待ち'),
+	('reason', 'accepted', '受付済み'), ('reason', 'accepted_before', '受付済み (再送で確認)'), ('reason', 'rejected', 'LINE が拒否'),
+	('reason', 'recipient_refused', '宛先を LINE が拒否'), ('reason', 'unknown', '送信結果が不明'), ('reason', 'retry_limit', '再試行の期限切れ'),
+	('reason', 'sender_stopped', '送信中に停止'), ('reason', 'unknown_kind', '未対応の種類'), ('reason', 'decided', '担当者が判断'),
+	('reason', 'queued', '送信待ち');
 COMMENT ON VIEW linecrm.label IS 'Japanese labels of states and reasons';
 
 CREATE INDEX tap_delivery_id_idx ON linecrm_internal.tap (delivery_id) WHERE delivery_id IS NOT NULL;
@@ -106,7 +110,8 @@ FROM (
 	WHERE (d.slot >= 0 OR d.finished_at IS NULL) AND n.friends > 0) AS x
 JOIN linecrm_internal.channel c ON c.channel_id = x.channel_id
 LEFT JOIN linecrm.label l ON l.kind = 'recipient' AND l.name = x.state
-LEFT JOIN linecrm.label r ON r.kind = 'reason' AND r.name = x.reason;
+LEFT JOIN linecrm.label r ON r.kind = 'reason'
+	AND r.name = CASE WHEN x.reason LIKE 'decided by %' THEN 'decided' ELSE coalesce(nullif(x.reason, ''), x.state) END;
 COMMENT ON VIEW linecrm.delivery_outcome IS 'what became of the friends that a delivery named, by state and reason';
 
 /*
@@ -137,7 +142,7 @@ FROM (
 	FROM linecrm_internal.delivery d WHERE d.reason IS NOT NULL AND d.slot >= 0) AS x
 JOIN linecrm_internal.channel c ON c.channel_id = x.channel_id
 LEFT JOIN linecrm.label l ON l.kind = 'recipient' AND l.name = x.state
-LEFT JOIN linecrm.label r ON r.kind = 'reason' AND r.name = x.reason;
+LEFT JOIN linecrm.label r ON r.kind = 'reason' AND r.name = CASE WHEN x.reason LIKE 'decided by %' THEN 'decided' ELSE coalesce(x.reason, x.state) END;
 COMMENT ON VIEW linecrm.recipient_outcome IS 'one row a person that a delivery named, the excluded included: sent, waiting or not sent, and why; ask by delivery_id';
 
 CREATE VIEW linecrm.waiting WITH (security_invoker) AS
@@ -171,7 +176,7 @@ COMMENT ON VIEW linecrm.waiting IS 'what is not sent yet and what it waits for; 
 CREATE VIEW linecrm.channel_status WITH (security_invoker) AS
 SELECT c.channel_id, c.name AS channel, c.plan, c.quota_type, c.quota_limit, c.quota_used, r.reserved AS quota_reserved,
 	CASE WHEN c.quota_type = 'limited' AND c.quota_limit IS NOT NULL AND c.quota_used IS NOT NULL THEN greatest(c.quota_limit - c.quota_used - r.reserved, 0) END AS quota_left, c.quota_at,
-	p.extra_yen, q.waiting, c.held_reason, l.label_ja AS held_reason_ja, c.held_detail, c.held_by::text AS held_by, c.held_at
+	linecrm_internal._extra_yen(c.plan, 0, c.quota_used) AS extra_yen, q.waiting, c.held_reason, l.label_ja AS held_reason_ja, c.held_detail, c.held_by::text AS held_by, c.held_at
 FROM linecrm_internal.channel c
 CROSS JOIN LATERAL (
 	SELECT coalesce(sum(d.recipients - coalesce((SELECT sum(o.friends) FROM linecrm_internal.outcome o
@@ -180,9 +185,6 @@ CROSS JOIN LATERAL (
 	FROM linecrm_internal.delivery d
 	WHERE d.slot = -1 AND d.channel_id = c.channel_id AND d.planned_at IS NOT NULL AND d.recipients > 0
 		AND (d.finished_at IS NULL AND d.cancelled_at IS NULL OR d.finished_at > c.quota_at)) AS r
-CROSS JOIN LATERAL (
-	SELECT sum(t.yen * greatest(least(greatest(c.quota_used - t.free_messages, 0), coalesce(t.to_message, 9223372036854775807)) - (t.from_message - 1), 0)) AS extra_yen
-	FROM linecrm_internal.price_tier t WHERE t.plan = c.plan) AS p
 CROSS JOIN LATERAL (
 	SELECT (SELECT count(*) FROM linecrm_internal.outbox o WHERE o.channel_id = c.channel_id)
 		+ (SELECT count(*) FROM linecrm_internal.outbox_waiting w WHERE w.channel_id = c.channel_id) AS waiting) AS q

@@ -40,7 +40,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	-- not read from shared_preload_libraries, which only members of pg_read_all_settings may see
-	preload boolean := EXISTS (SELECT FROM linecrm_internal._worker_status());
+	preload boolean := EXISTS (SELECT FROM pg_settings s WHERE s.name = 'linecrm.max_databases' AND s.context = 'postmaster');
 	base_url text := current_setting('linecrm.api_base_url', true);
 	prepared bigint := (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database());
 BEGIN
@@ -68,12 +68,16 @@ CREATE FUNCTION linecrm_internal._doctor_workers()
 RETURNS TABLE (item text, ok boolean, detail text, remedy text, remedy_sql text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	listed text := current_setting('linecrm.databases');
+	left_out boolean := btrim(listed) <> '' AND current_database() <> ALL (regexp_split_to_array(btrim(replace(listed, '"', '')), '\s*,\s*'));
 BEGIN
 	RETURN QUERY
 		SELECT w.name, a.pid IS NOT NULL,
 			CASE WHEN a.pid IS NOT NULL THEN format('running as process %s since %s', a.pid, date_trunc('second', a.backend_start))
 				ELSE 'not running' END,
-			CASE WHEN a.pid IS NULL THEN 'see the server log for lines of "linecrm launcher"; worker slots: max_worker_processes' END,
+			CASE WHEN a.pid IS NULL AND left_out THEN format('linecrm.databases is %s: add %s, or empty it so that all databases are found, and reload', listed, current_database())
+				WHEN a.pid IS NULL THEN 'see the server log for lines of "linecrm launcher"; worker slots: max_worker_processes' END,
 			NULL::text
 		FROM unnest(ARRAY['linecrm sender', 'linecrm clerk', 'linecrm planner']) WITH ORDINALITY AS w(name, place)
 		LEFT JOIN pg_stat_activity a ON a.backend_type = w.name AND a.datname = current_database()

@@ -190,6 +190,7 @@ SELECT t.request_slot, t.request_id, t.channel_id, t.delivery_slot, t.delivery_i
 FROM taken t JOIN linecrm_internal.request r ON r.request_id = t.request_id;
 SELECT linecrm_internal._finish_turn();
 SELECT state, reason, friends FROM linecrm.delivery_outcome WHERE delivery_id = :d ORDER BY 1, 2;
+SELECT linecrm.cancel(NULL);
 SELECT linecrm.decide_unknown(:d, treat_as => 'maybe');
 SELECT linecrm.decide_unknown(:d, treat_as => 'sent');
 SELECT linecrm_internal._finish_turn();

@@ -74,6 +74,13 @@ SELECT name, what <> '' AS explained, example FROM linecrm.help('segment');
 SELECT name, example FROM linecrm.help('Release');
 SELECT count(*) > 10 AS views, bool_and(what <> '') AS explained FROM linecrm.help('view');
 SELECT * FROM linecrm.help('segmnt');
+-- the doctor, in a database that the workers leave out
+SELECT item, ok, detail, remedy, remedy_sql FROM linecrm.doctor() WHERE item IN ('library', 'linecrm sender');
+-- a remedy is something that can be typed
+UPDATE linecrm_internal.channel SET held_reason = 'monthly_limit', held_at = '2026-01-31 12:00+09';
+SELECT remedy_sql FROM linecrm.doctor() WHERE item = 'channel main: sending';
+SELECT linecrm.resume_channel('main');
+SELECT linecrm.refresh_channel('main');
 DROP SCHEMA shop CASCADE;
 DROP TABLE old_tool, prelude;
 DROP ROLE analyst;
