@@ -39,7 +39,7 @@ start_sandbox() {
 		sleep 0.1
 	done
 	[ -n "$sandbox_port" ] || fail "the sandbox did not start: $(cat "$work/sandbox.out")"
-	sandbox="http://127.0.0.1:$sandbox_port" sandbox_pid=$(cat "$work/sandbox.pid")
+	sandbox="http://127.0.0.1:$sandbox_port"
 }
 
 start_server() {
