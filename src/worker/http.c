@@ -58,6 +58,7 @@ static LcTransfer **finished_end = &finished;
 static sigset_t saved_mask;
 
 static void block_signals(void);
+static void raise_file_limit(void);
 static void unblock_signals(void);
 static bool prepare(LcTransfer *transfer);
 static bool set_options(LcTransfer *transfer);
@@ -79,6 +80,7 @@ static int on_timer(CURLM *m, long timeout_ms, void *arg);
 void
 http_start(void)
 {
+	raise_file_limit();
 	block_signals();
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
 		multi = curl_multi_init();
@@ -94,6 +96,19 @@ http_start(void)
 	AddWaitEventToSet(wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
 	AddWaitEventToSet(wait_set, WL_SOCKET_READABLE, sockets, NULL, NULL);
+}
+
+/* The soft limit, often 1,024, would cap linecrm.max_in_flight; this process alone takes what the hard one allows. */
+static void
+raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max)
+	{
+		files.rlim_cur = files.rlim_max;
+		(void) setrlimit(RLIMIT_NOFILE, &files);
+	}
 }
 
 /* How many transfers there may be at the same time: the setting, within what the process may open. */
