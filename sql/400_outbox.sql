@@ -9,6 +9,18 @@
  *   adopt_database         after a restore or a copy: this server may send now
  */
 
+-- How many are in the body of a request: those who were left out at its first claim are not.
+CREATE FUNCTION linecrm_internal._people_left(request_slot smallint, request_id bigint) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT r.friends - coalesce((SELECT sum(linecrm.cardinality(e.members)) FROM linecrm_internal.exclusion e
+			WHERE e.slot = r.slot AND e.request_id = r.request_id), 0)
+		FROM linecrm_internal.request r WHERE r.slot = _people_left.request_slot AND r.request_id = _people_left.request_id);
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._people_left(smallint, bigint) IS 'how many people the body of a request has';
+
 -- What arrived since the sender last looked is read by id alone, over all channels.
 -- An expression, so that no statement that looks for one channel is ever planned with this index instead of its own.
 CREATE INDEX outbox_arrival_idx ON linecrm_internal.outbox ((outbox_id + 0));
@@ -149,7 +161,7 @@ DECLARE
 	moved bigint;
 BEGIN
 	WITH chosen AS (
-		SELECT o.slot, o.channel_id, o.lane, o.outbox_id, r.friends
+		SELECT o.slot, o.channel_id, o.lane, o.outbox_id
 		FROM linecrm_internal.outbox o
 		JOIN linecrm_internal.request r ON r.slot = o.request_slot AND r.request_id = o.request_id
 		WHERE o.channel_id = _set_aside.channel_id AND o.lane = _set_aside.lane AND o.outbox_id >= _set_aside.from_id
@@ -160,7 +172,7 @@ BEGIN
 	gone AS (
 		DELETE FROM linecrm_internal.outbox o USING chosen c
 		WHERE o.slot = c.slot AND o.channel_id = c.channel_id AND o.lane = c.lane AND o.outbox_id = c.outbox_id
-		RETURNING o.*, c.friends),
+		RETURNING o.*),
 	waiting AS (
 		INSERT INTO linecrm_internal.outbox_waiting (request_slot, request_id, channel_id, lane, delivery_slot, delivery_id,
 			due_at, reason, attempts, ambiguous_since)
@@ -171,7 +183,8 @@ BEGIN
 		INSERT INTO linecrm_internal.outcome (slot, request_id, channel_id, delivery_slot, delivery_id, outcome, reason, friends, attempts)
 		SELECT g.request_slot, g.request_id, g.channel_id, g.delivery_slot, g.delivery_id,
 			CASE WHEN g.ambiguous_since IS NULL THEN _set_aside.why ELSE 'unknown' END,
-			CASE _set_aside.why WHEN 'expired' THEN 'not_after' ELSE 'cancelled' END, g.friends, g.attempts
+			CASE _set_aside.why WHEN 'expired' THEN 'not_after' ELSE 'cancelled' END,
+			linecrm_internal._people_left(g.request_slot, g.request_id), g.attempts
 		FROM gone g WHERE _set_aside.why NOT LIKE '%held')
 	SELECT count(*) INTO moved FROM gone;
 	PERFORM linecrm_internal._wake('planner');
@@ -220,6 +233,24 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION linecrm_internal._attend() IS 'makes waiting rows due whose hold has ended or whose delivery was cancelled';
+
+/*
+ * The sender saw the wall clock go back. A back-off is of minutes, and its end was written by the old time. A doubt is
+ * made older by as much: LINE forgets a retry key 24 hours after its first use, by whatever clock.
+ */
+CREATE FUNCTION linecrm_internal._clock_put_back(milliseconds bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET enable_hashjoin = on
+AS $$
+DECLARE
+	back interval := make_interval(secs => _clock_put_back.milliseconds / 1000.0);
+BEGIN
+	UPDATE linecrm_internal.outbox_waiting w SET due_at = w.due_at - back
+	WHERE w.reason IN ('backoff', 'rate') AND w.due_at > clock_timestamp() AND w.due_at < 'infinity';
+	UPDATE linecrm_internal.outbox_waiting w SET ambiguous_since = w.ambiguous_since - back WHERE w.ambiguous_since IS NOT NULL;
+	UPDATE linecrm_internal.outbox o SET ambiguous_since = o.ambiguous_since - back WHERE o.ambiguous_since IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION linecrm_internal._clock_put_back(bigint) IS 'corrects what waits after the wall clock was put back';
 
 /*
  * A request that LINE refused because of somebody in it: nobody got it, so its people go out again in two halves with keys
@@ -343,10 +374,10 @@ BEGIN
 			INSERT INTO linecrm_internal.outcome (slot, request_id, channel_id, delivery_slot, delivery_id, outcome, reason,
 				friends, attempts, decided_by)
 			SELECT g.request_slot, g.request_id, g.channel_id, g.delivery_slot, g.delivery_id,
-				CASE WHEN g.ambiguous_since IS NULL THEN 'cancelled' ELSE 'unknown' END, 'adopted', r.friends, g.attempts,
+				CASE WHEN g.ambiguous_since IS NULL THEN 'cancelled' ELSE 'unknown' END, 'adopted',
+				linecrm_internal._people_left(g.request_slot, g.request_id), g.attempts,
 				linecrm_internal._caller()
 			FROM (SELECT * FROM gone UNION ALL SELECT * FROM left_waiting) AS g
-			JOIN linecrm_internal.request r ON r.slot = g.request_slot AND r.request_id = g.request_id
 			RETURNING request_id)
 		SELECT count(*) INTO unfinished FROM ended;
 	ELSE
@@ -380,7 +411,8 @@ COMMENT ON FUNCTION linecrm_internal.adopt_database(text) IS 'inner function of 
 /*
  * Empties slots of the ring. A slot that is an hour old is emptied when nothing unfinished is in it. When it is about to
  * be used again what is unfinished moves to outbox_waiting, due at once. Never waits for a lock: a dump or a claim that
- * holds one lets it come back at the next turn.
+ * holds one lets it come back at the next turn. And never waits for a standby with the lock in its hands: the sender
+ * would stand still.
  */
 CREATE FUNCTION linecrm_internal._rotate_turn() RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -391,14 +423,15 @@ DECLARE
 	unfinished boolean;
 	emptied bigint := 0;
 BEGIN
+	PERFORM set_config('synchronous_commit', 'local', true);
 	FOR slot IN 0..7 LOOP
 		age := (present - slot + 8) % 8;
 		CONTINUE WHEN age = 0 OR age = 7 OR pg_relation_size(format('linecrm_internal.outbox_%s', slot)::regclass) = 0;
 		BEGIN
 			EXECUTE format('LOCK TABLE ONLY linecrm_internal.outbox_%s IN ACCESS EXCLUSIVE MODE NOWAIT', slot);
 			IF age >= 5 THEN
-				EXECUTE format('WITH gone AS (DELETE FROM ONLY linecrm_internal.outbox_%s o'
-					' WHERE o.lease_until IS NULL OR o.lease_until < clock_timestamp() RETURNING o.*)'
+				-- What is leased is in flight, however long ago, or the sender takes it up again by itself.
+				EXECUTE format('WITH gone AS (DELETE FROM ONLY linecrm_internal.outbox_%s o WHERE o.epoch IS NULL RETURNING o.*)'
 					' INSERT INTO linecrm_internal.outbox_waiting (request_slot, request_id, channel_id, lane, delivery_slot,'
 					' delivery_id, due_at, reason, attempts, ambiguous_since)'
 					' SELECT request_slot, request_id, channel_id, lane, delivery_slot, delivery_id, clock_timestamp(), ''rotated'','

@@ -141,6 +141,7 @@ classify_message(LcErrorBody *error)
 	if (strncmp(error->message, property_text, sizeof(property_text) - 1) == 0)
 		classify_property(error->message + sizeof(property_text) - 1, error);
 	error->monthly_limit = contains(error->message, "monthly limit");
+	error->one_user = contains(error->message, "user") && !contains(error->message, "rate limit");
 	error->bad_reply_token = contains(error->message, "invalid reply token");
 }
 

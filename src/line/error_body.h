@@ -34,6 +34,7 @@ typedef struct LcErrorBody
 	bool names_to;        /* ... into "to" */
 	bool names_other;     /* ... at something else */
 	bool monthly_limit;   /* the text of the monthly limit */
+	bool one_user;        /* a limit, not of the endpoint: "too many messages to this user" (no text is documented) */
 	bool bad_reply_token; /* "Invalid reply token" */
 } LcErrorBody;
 

@@ -4,7 +4,9 @@
  *
  * Fairness lives here. Inside a channel the lanes are strict: while a reply waits, nothing behind it is claimed. Between
  * channels it is round robin, and while others wait one channel gets a quarter of the room at most. Marketing of all
- * channels together never takes more than half of it, so that a shipping notice finds a free place at once.
+ * channels together never takes more than half of it, so that a shipping notice finds a free place at once. And nobody
+ * ever takes all that is free: a channel may have seven times in flight what it leaves for others. One whose requests
+ * all hang thus fills seven eighths of the room, the second one seven eighths of the rest; a third still gets through.
  *
  * Only channels with something to claim are in the round, a ring list: with five thousand channels a turn costs what
  * the busy ones cost. Where a lane goes on is known from outbox_read_arrivals(); claims move it forward, late arrivals back.
@@ -20,6 +22,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "worker/channels.h"
+#include "worker/worker.h"
 
 static HTAB *channels = NULL;
 static LcChannel *last_in_round = NULL; /* of a ring list; its next is the first to be asked */
@@ -27,9 +30,10 @@ static int round_size = 0;
 static int marketing_in_flight = 0;
 
 static void enter_round(LcChannel *channel);
-static int best_lane(const LcChannel *channel, TimestampTz now, bool marketing);
+static int fair_share(int free_room, int in_flight);
+static int best_lane(const LcChannel *channel, int64 now, bool marketing);
 static bool has_queue(const LcChannel *channel);
-static LcTokenBucket *bucket_of(LcChannel *channel, const LcRequestKind *kind, TimestampTz now);
+static LcTokenBucket *bucket_of(LcChannel *channel, const LcRequestKind *kind, int64 now);
 
 void
 channels_start(void)
@@ -79,7 +83,7 @@ channel_arrived(int64 channel_id, int lane, int64 outbox_id)
 int
 channels_wishes(LcWish *wishes, int max_wishes, int capacity, int in_flight)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64 now = worker_clock();
 	int free_room = capacity - in_flight;
 	int free_marketing = Max(1, capacity / 2) - marketing_in_flight;
 	int others = round_size; /* asked at most once each */
@@ -88,7 +92,8 @@ channels_wishes(LcWish *wishes, int max_wishes, int capacity, int in_flight)
 	while (others-- > 0 && last_in_round != NULL && free_room > 0 && count < max_wishes)
 	{
 		LcChannel *channel = last_in_round->next;
-		int share = round_size > 1 ? Max(1, capacity / 4) - channel->in_flight : free_room;
+		int share = Min(round_size > 1 ? Max(1, capacity / 4) - channel->in_flight : free_room,
+						fair_share(free_room, channel->in_flight));
 		int lane = best_lane(channel, now, free_marketing > 0);
 		bool spends_all = false;
 		int credit = Min(share, Max(1, free_room / Min(others + 1, max_wishes - count)));
@@ -105,7 +110,7 @@ channels_wishes(LcWish *wishes, int max_wishes, int capacity, int in_flight)
 		}
 		last_in_round = channel; /* the next one is first next time */
 		if (lane == LC_LANE_MARKETING)
-			credit = Min(credit, free_marketing);
+			credit = Min(credit, fair_share(free_marketing, channel->marketing_in_flight));
 		if (lane < 0 || credit <= 0)
 			continue;
 		/* Rows for which there will be no token need not be looked at. */
@@ -124,13 +129,13 @@ channels_wishes(LcWish *wishes, int max_wishes, int capacity, int in_flight)
 	return count;
 }
 
-/* When the next blocked lane opens; DT_NOEND when none is blocked. */
-TimestampTz
+/* When the next blocked lane opens; PG_INT64_MAX when none is blocked. */
+int64
 channels_next_opening(void)
 {
 	LcChannel *channel = last_in_round;
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz next = DT_NOEND;
+	int64 now = worker_clock();
+	int64 next = PG_INT64_MAX;
 
 	for (int i = 0; i < round_size; i++, channel = channel->next)
 	{
@@ -155,20 +160,24 @@ channel_looked(const LcWish *wish)
 }
 
 bool
-channel_take_token(LcChannel *channel, const LcRequestKind *kind, TimestampTz now)
+channel_take_token(LcChannel *channel, const LcRequestKind *kind)
 {
+	int64 now = worker_clock();
+
 	return lc_bucket_take(bucket_of(channel, kind, now), 1, now) == 1;
 }
 
 void
 channel_give_token_back(LcChannel *channel, const LcRequestKind *kind)
 {
-	lc_bucket_give_back(bucket_of(channel, kind, GetCurrentTimestamp()), 1);
+	lc_bucket_give_back(bucket_of(channel, kind, worker_clock()), 1);
 }
 
-TimestampTz
-channel_token_at(LcChannel *channel, const LcRequestKind *kind, TimestampTz now)
+int64
+channel_token_at(LcChannel *channel, const LcRequestKind *kind)
 {
+	int64 now = worker_clock();
+
 	return now + lc_bucket_wait(bucket_of(channel, kind, now), now);
 }
 
@@ -182,36 +191,42 @@ channel_knows_use(const LcChannel *channel, const LcRequestKind *kind)
 	return kind->rate.seconds <= 1 || channel->buckets[lc_request_kind_index(kind)] != NULL;
 }
 
-/* last_at: 0 for never. A time that lies ahead, of a clock that was set back, is now. */
+/* last_at: 0 for never; a time of the wall clock, as now. One that lies ahead, of a clock that was set back, is now. */
 void
 channel_set_use(LcChannel *channel, const LcRequestKind *kind, TimestampTz last_at, TimestampTz now)
 {
-	(void) bucket_of(channel, kind, last_at != 0 ? Min(last_at, now) : now - (int64) kind->rate.seconds * USECS_PER_SEC);
+	int64 ago = last_at != 0 ? Max(now - last_at, 0) : (int64) kind->rate.seconds * USECS_PER_SEC;
+
+	(void) bucket_of(channel, kind, worker_clock() - ago);
 }
 
-/* LINE said 429: nothing of this kind goes out before. */
+/* LINE said 429: nothing of this kind goes out for a while. */
 void
-channel_pause(LcChannel *channel, const LcRequestKind *kind, TimestampTz until)
+channel_pause(LcChannel *channel, const LcRequestKind *kind, int milliseconds)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64 now = worker_clock();
 
-	lc_bucket_pause(bucket_of(channel, kind, now), until, now);
+	lc_bucket_pause(bucket_of(channel, kind, now), now + milliseconds * INT64CONST(1000), now);
 }
 
 void
 channel_launched(LcChannel *channel, int lane)
 {
 	channel->in_flight++;
-	if (lane == LC_LANE_MARKETING)
-		marketing_in_flight++;
+	if (lane != LC_LANE_MARKETING)
+		return;
+	channel->marketing_in_flight++;
+	marketing_in_flight++;
 }
 
 void
 channel_landed(LcChannel *channel, int lane)
 {
 	channel->in_flight--;
-	if (lane == LC_LANE_MARKETING)
-		marketing_in_flight--;
+	if (lane != LC_LANE_MARKETING)
+		return;
+	channel->marketing_in_flight--;
+	marketing_in_flight--;
 }
 
 /* Keeps an opened access token until the channel's credentials change. NULL forgets it. */
@@ -244,10 +259,20 @@ enter_round(LcChannel *channel)
 	last_in_round = channel;
 }
 
+/* How many more a channel may take of what is free: see above. Whoever has nothing in flight gets one. */
+static int
+fair_share(int free_room, int in_flight)
+{
+	return in_flight == 0 ? Max(1, free_room * 7 / 8) : (free_room * 7 - in_flight) / 8;
+}
+
 /* The most urgent lane with something that may go now; a blocked lane does not hold up the next one. */
 static int
-best_lane(const LcChannel *channel, TimestampTz now, bool marketing)
+best_lane(const LcChannel *channel, int64 now, bool marketing)
 {
+	/* What it sends would be refused too. */
+	if (channel->pending_holds > 0)
+		return -1;
 	for (int lane = 0; lane < (marketing ? LC_LANES : LC_LANE_MARKETING); lane++)
 		if (channel->lanes[lane].next_id != LC_NOTHING && channel->lanes[lane].blocked_until <= now)
 			return lane;
@@ -264,7 +289,7 @@ has_queue(const LcChannel *channel)
 }
 
 static LcTokenBucket *
-bucket_of(LcChannel *channel, const LcRequestKind *kind, TimestampTz now)
+bucket_of(LcChannel *channel, const LcRequestKind *kind, int64 now)
 {
 	LcTokenBucket **bucket = &channel->buckets[lc_request_kind_index(kind)];
 

@@ -17,7 +17,7 @@
 typedef struct LcLane
 {
 	int64 next_id;			/* look from this outbox id on; LC_NOTHING: nothing is known to wait */
-	TimestampTz blocked_until; /* no token was left for the front of it */
+	int64 blocked_until; /* no token was left for the front of it; by worker_clock(), as all times here */
 	const LcRequestKind *front; /* what kind that was; NULL: not known */
 } LcLane;
 
@@ -26,6 +26,8 @@ typedef struct LcChannel
 	int64 channel_id; /* the hash key */
 	LcLane lanes[LC_LANES];
 	int in_flight;
+	int marketing_in_flight;
+	int pending_holds; /* answers that will hold this channel once they are recorded */
 	bool listed; /* in the round */
 	struct LcChannel *next;
 	int64 credential_version;
@@ -43,7 +45,7 @@ typedef struct LcWish
 	bool spends_all; /* the credit is all tokens that there are */
 	/* what the claim found, to be applied when it is committed: where the lane goes on, and from when */
 	int64 found_next_id;
-	TimestampTz found_blocked_until;
+	int64 found_blocked_until;
 	const LcRequestKind *found_front;
 } LcWish;
 
@@ -51,14 +53,14 @@ extern void channels_start(void);
 extern LcChannel *channel_get(int64 channel_id);
 extern void channel_arrived(int64 channel_id, int lane, int64 outbox_id);
 extern int channels_wishes(LcWish *wishes, int max_wishes, int capacity, int in_flight);
-extern TimestampTz channels_next_opening(void);
+extern int64 channels_next_opening(void);
 extern void channel_looked(const LcWish *wish);
-extern bool channel_take_token(LcChannel *channel, const LcRequestKind *kind, TimestampTz now);
+extern bool channel_take_token(LcChannel *channel, const LcRequestKind *kind);
 extern void channel_give_token_back(LcChannel *channel, const LcRequestKind *kind);
-extern TimestampTz channel_token_at(LcChannel *channel, const LcRequestKind *kind, TimestampTz now);
+extern int64 channel_token_at(LcChannel *channel, const LcRequestKind *kind);
 extern bool channel_knows_use(const LcChannel *channel, const LcRequestKind *kind);
 extern void channel_set_use(LcChannel *channel, const LcRequestKind *kind, TimestampTz last_at, TimestampTz now);
-extern void channel_pause(LcChannel *channel, const LcRequestKind *kind, TimestampTz until);
+extern void channel_pause(LcChannel *channel, const LcRequestKind *kind, int milliseconds);
 extern void channel_launched(LcChannel *channel, int lane);
 extern void channel_landed(LcChannel *channel, int lane);
 extern void channel_set_token(LcChannel *channel, const char *token, int64 version);

@@ -30,27 +30,24 @@ void
 linecrm_clerk_main(Datum main_arg)
 {
 	LcTurn turns[] = {{"_process_inbox_turn", "process the inbox"}, {"_complete_turn", "complete requests"}};
-	TimestampTz next = 0;
+	int64 next = 0; /* by worker_clock() */
 
 	worker_start(main_arg, LC_CLERK);
 	for (;;)
 	{
-		TimestampTz now;
-
 		if (worker_must_leave())
 			worker_leave();
-		now = GetCurrentTimestamp();
-		if (worker_take_pending(LC_CLERK) || next <= now)
+		if (worker_take_pending(LC_CLERK) || next <= worker_clock())
 		{
 			bool busy = turns_run(turns, lengthof(turns));
 
-			next = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), busy ? 0 : LOOK_MS);
+			next = worker_clock() + (busy ? 0 : LOOK_MS * INT64CONST(1000));
 			for (int i = 0; i < lengthof(turns); i++)
 				if (turns[i].failures > 0)
 					next = Min(next, turns[i].not_before);
 				else if (turns[i].left_to_others)
-					next = Min(next, TimestampTzPlusMilliseconds(now, LOOK_AFTER_OTHERS_MS));
+					next = Min(next, worker_clock() + LOOK_AFTER_OTHERS_MS * INT64CONST(1000));
 		}
-		worker_wait(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next));
+		worker_wait((long) (Max(next - worker_clock(), 0) / 1000));
 	}
 }

@@ -4,7 +4,8 @@
  *
  * The one place where the queue's words meet HTTP's. What a claim says is turned into a transfer: URL from the table of
  * request kinds, body from content and target, the channel's token, the retry key. When the transfer has ended,
- * line/outcome.c judges it, and the result waits here until it is recorded, however often recording fails.
+ * line/outcome.c judges it, and the result waits here until it is recorded, however often recording fails. Results that
+ * cannot be recorded while others can wait apart from them.
  *
  * A claim that cannot become a request (no token, content that is no JSON object, no memory) gets a result at once, as
  * if LINE could not be reached: it was never sent, and the claim's doubt is taken back when that is recorded.
@@ -26,6 +27,7 @@
 
 /* LINE says nothing about when a limit of its own ends; the token bucket fills from then on. */
 #define RATE_PAUSE_MS 1000
+#define PERSON_PAUSE_MS 10000
 
 /* A claim with all that belongs to it. The result points back to the claim. */
 typedef struct LcFlight
@@ -39,12 +41,17 @@ static MemoryContext flights;
 static LcResult *results = NULL; /* not recorded yet, the oldest first */
 static LcResult **results_end = &results;
 static int result_count = 0;
-static TimestampTz first_result_at = 0;
+static int64 first_result_at = 0; /* by worker_clock() */
+static LcResult *apart = NULL;
+static LcResult **apart_end = &apart;
+static int apart_count = 0;
 
 static bool fill_transfer(LcFlight *flight, LcTransfer *transfer, char *url, size_t url_size);
 static void fail_at_once(LcFlight *flight, LcVerdict verdict, const char *problem);
 static void judge(LcFlight *flight, const LcTransfer *transfer);
 static void set_retry(LcFlight *flight);
+static bool about_one_person(const LcFlight *flight);
+static bool holds_channel(LcVerdict verdict);
 static void add_result(LcResult *result);
 
 void
@@ -104,7 +111,7 @@ flight_results(void)
 	return result_count;
 }
 
-TimestampTz
+int64
 flight_first_result_at(void)
 {
 	return first_result_at;
@@ -127,7 +134,7 @@ flight_take_results(int max)
 	if (results == NULL)
 		results_end = &results;
 	result_count -= taken;
-	first_result_at = results != NULL ? GetCurrentTimestamp() : 0;
+	first_result_at = results != NULL ? worker_clock() : 0;
 	return first;
 }
 
@@ -146,7 +153,40 @@ flight_put_back(LcResult *first)
 	results = first;
 	result_count += count;
 	if (first_result_at == 0)
-		first_result_at = GetCurrentTimestamp();
+		first_result_at = worker_clock();
+}
+
+/* These alone are what cannot be recorded at present; they queue up behind others of their sort. */
+void
+flight_set_apart(LcResult *first)
+{
+	for (LcResult *next; first != NULL; first = next)
+	{
+		next = first->next;
+		first->next = NULL;
+		*apart_end = first;
+		apart_end = &first->next;
+		apart_count++;
+	}
+}
+
+int
+flight_apart(void)
+{
+	return apart_count;
+}
+
+LcResult *
+flight_take_apart(void)
+{
+	LcResult *first = apart;
+
+	apart = first->next;
+	if (apart == NULL)
+		apart_end = &apart;
+	apart_count--;
+	first->next = NULL;
+	return first;
 }
 
 /* They are in the tables now. */
@@ -159,6 +199,8 @@ flight_recorded(LcResult *first)
 		LcVerdict verdict = first->outcome.verdict;
 
 		first = first->next;
+		if (holds_channel(verdict))
+			flight->claim.channel->pending_holds--;
 		if (lc_verdict_is_final(verdict))
 			pg_atomic_fetch_add_u64(&my_database_slot->sender.finished, 1);
 		else if (verdict == LC_WAIT_RATE)
@@ -248,8 +290,8 @@ judge(LcFlight *flight, const LcTransfer *transfer)
 	if (result->outcome.verdict == LC_ACCEPTED_BEFORE && transfer->accepted_request_id[0] != '\0')
 		result->line_request_id = transfer->accepted_request_id;
 	set_retry(flight);
-	if (result->outcome.verdict == LC_WAIT_RATE)
-		channel_pause(flight->claim.channel, flight->claim.kind, result->retry_at);
+	if (result->outcome.verdict == LC_WAIT_RATE && !about_one_person(flight))
+		channel_pause(flight->claim.channel, flight->claim.kind, RATE_PAUSE_MS);
 }
 
 static void
@@ -258,18 +300,35 @@ set_retry(LcFlight *flight)
 	TimestampTz now = GetCurrentTimestamp();
 
 	if (flight->result.outcome.verdict == LC_WAIT_RATE)
-		flight->result.retry_at = TimestampTzPlusMilliseconds(now, RATE_PAUSE_MS);
+		flight->result.retry_at =
+			TimestampTzPlusMilliseconds(now, about_one_person(flight) ? PERSON_PAUSE_MS : RATE_PAUSE_MS);
 	else
 		flight->result.retry_at = now + lc_retry_delay(flight->claim.attempts, pg_prng_double(&pg_global_prng_state));
+}
+
+/* A push can be refused because this person got too much of late; then it is his alone that waits. */
+static bool
+about_one_person(const LcFlight *flight)
+{
+	return flight->claim.kind->target == LC_TARGET_ONE && flight->result.outcome.error.one_user;
+}
+
+/* Such an answer means that the next request of the channel would get it too. */
+static bool
+holds_channel(LcVerdict verdict)
+{
+	return verdict == LC_HOLD_TOKEN || verdict == LC_HOLD_MONTHLY_LIMIT;
 }
 
 static void
 add_result(LcResult *result)
 {
+	if (holds_channel(result->outcome.verdict))
+		result->claim->channel->pending_holds++;
 	channel_landed(result->claim->channel, result->claim->lane);
 	result->next = NULL;
 	*results_end = result;
 	results_end = &result->next;
 	if (result_count++ == 0)
-		first_result_at = GetCurrentTimestamp();
+		first_result_at = worker_clock();
 }

@@ -33,6 +33,7 @@
 #include "storage/latch.h"
 #include "utils/timestamp.h"
 #include "worker/http.h"
+#include "worker/worker.h"
 
 #define ANSWER_START 65536
 #define ANSWER_LIMIT (16 * 1024 * 1024)
@@ -51,7 +52,7 @@ static CURLM *multi = NULL;
 static int sockets = -1; /* the private epoll set */
 static WaitEventSet *wait_set = NULL;
 static int in_flight = 0;
-static TimestampTz timer_at = 0; /* when curl wants to be called; 0: not */
+static int64 timer_at = 0; /* when curl wants to be called, by worker_clock(); 0: not */
 static LcTransfer *idle_transfers = NULL;
 static LcTransfer *finished = NULL;
 static LcTransfer **finished_end = &finished;
@@ -201,7 +202,7 @@ http_wait(long timeout_ms)
 	if (finished != NULL)
 		timeout_ms = 0;
 	if (timer_at != 0)
-		timeout_ms = Min(timeout_ms, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), timer_at));
+		timeout_ms = Min(timeout_ms, (long) (Max(timer_at - worker_clock() + 999, 0) / 1000));
 	count = WaitEventSetWait(wait_set, Max(timeout_ms, 0L), events, lengthof(events), PG_WAIT_EXTENSION);
 	for (int i = 0; i < count; i++)
 	{
@@ -397,7 +398,7 @@ drive(bool readable)
 			curl_multi_socket_action(multi, events[i].data.fd, what, &running);
 		}
 	} while (count == lengthof(events));
-	if (timer_at != 0 && GetCurrentTimestamp() >= timer_at)
+	if (timer_at != 0 && worker_clock() >= timer_at)
 	{
 		timer_at = 0;
 		curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
@@ -525,6 +526,6 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 static int
 on_timer(CURLM *m, long timeout_ms, void *arg)
 {
-	timer_at = timeout_ms < 0 ? 0 : TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
+	timer_at = timeout_ms < 0 ? 0 : worker_clock() + timeout_ms * INT64CONST(1000);
 	return 0;
 }

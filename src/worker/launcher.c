@@ -47,6 +47,7 @@
 #include "utils/varlena.h"
 #include "worker/launcher.h"
 #include "worker/wake.h"
+#include "worker/worker.h"
 
 #define LOOK_AROUND_MS (60 * 1000)
 #define START_TIMEOUT_MS (60 * 1000) /* a worker that was registered and never appeared */
@@ -58,8 +59,8 @@ static const char *const main_functions[LC_ROLES] = {"linecrm_sender_main", "lin
 /* Databases to probe, in a memory context of the launcher that is rebuilt at each look around. */
 static List *to_probe = NIL;
 static BackgroundWorkerHandle *prober = NULL;
-static TimestampTz last_look_around = 0;
-static TimestampTz last_warning = 0;
+static int64 last_look_around = 0; /* by worker_clock() */
+static int64 last_warning = 0;
 
 static void register_launcher(void);
 static void on_launcher_exit(int code, Datum arg);
@@ -68,6 +69,7 @@ static void take_probe_requests(void);
 static bool probe_next(void);
 static bool keep_workers(void);
 static void keep_worker(LcDatabaseSlot *slot, LcRole role, bool *soon);
+static bool clock_went_back(TimestampTz planned, TimestampTz now);
 static bool start_worker(LcDatabaseSlot *slot, LcRole role);
 static void stop_slot(LcDatabaseSlot *slot);
 static List *connectable_databases(void);
@@ -111,7 +113,7 @@ linecrm_launcher_main(Datum main_arg)
 	{
 		bool soon = false;
 
-		CHECK_FOR_INTERRUPTS();
+		worker_check_interrupts();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
@@ -120,8 +122,7 @@ linecrm_launcher_main(Datum main_arg)
 		}
 		pg_atomic_write_u32(&lc_shared->launcher_pending, 0);
 		pg_memory_barrier();
-		if (last_look_around == 0 ||
-			TimestampDifferenceExceeds(last_look_around, GetCurrentTimestamp(), LOOK_AROUND_MS))
+		if (last_look_around == 0 || worker_clock() > last_look_around + LOOK_AROUND_MS * INT64CONST(1000))
 			look_around();
 		take_probe_requests();
 		soon |= probe_next();
@@ -168,7 +169,7 @@ look_around(void)
 			want_probe(lfirst_oid(cell));
 	}
 	CommitTransactionCommand();
-	last_look_around = GetCurrentTimestamp();
+	last_look_around = worker_clock();
 }
 
 /* What CREATE EXTENSION's commit and leaving workers asked for. */
@@ -275,10 +276,10 @@ keep_worker(LcDatabaseSlot *slot, LcRole role, bool *soon)
 	*soon = true;
 	LWLockAcquire(lc_shared->lock, LW_EXCLUSIVE);
 	if (worker->state == LC_STARTING && worker->pid == 0 &&
-		TimestampDifferenceExceeds(worker->started_at, now, START_TIMEOUT_MS))
+		(TimestampDifferenceExceeds(worker->started_at, now, START_TIMEOUT_MS) || clock_went_back(worker->started_at, now)))
 		worker->state = LC_STOPPED;
 	LWLockRelease(lc_shared->lock);
-	if (worker->state != LC_STOPPED || worker->start_after > now)
+	if (worker->state != LC_STOPPED || (worker->start_after > now && !clock_went_back(worker->start_after, now)))
 		return;
 	if (!database_is_free(pg_atomic_read_u32(&slot->database)))
 		return;
@@ -292,6 +293,13 @@ keep_worker(LcDatabaseSlot *slot, LcRole role, bool *soon)
 		worker->start_after = TimestampTzPlusMilliseconds(now, NO_SLOT_MS);
 		warn_no_slots();
 	}
+}
+
+/* These times are of the wall clock, for people to read. None of them is ever planned further ahead than this. */
+static bool
+clock_went_back(TimestampTz planned, TimestampTz now)
+{
+	return planned > TimestampTzPlusMilliseconds(now, 2 * START_TIMEOUT_MS);
 }
 
 static bool
@@ -439,11 +447,9 @@ fill_worker(BackgroundWorker *worker, const char *type, const char *function)
 static void
 warn_no_slots(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (last_warning != 0 && !TimestampDifferenceExceeds(last_warning, now, 10 * LOOK_AROUND_MS))
+	if (last_warning != 0 && worker_clock() < last_warning + 10 * LOOK_AROUND_MS * INT64CONST(1000))
 		return;
-	last_warning = now;
+	last_warning = worker_clock();
 	ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 					  errmsg("linecrm has no free background worker slot, some of its workers do not run"),
 					  errhint("Increase max_worker_processes; linecrm needs one, and three for each database.")));

@@ -10,7 +10,8 @@
  *   - a barrier for the rest (COMMIT PREPARED tells nobody): every enqueuer takes its transaction id before it draws
  *     outbox ids. So if S is the sequence's value and X the next transaction id, read after it, then once a snapshot's
  *     xmin has reached X every id up to S is decided: visible or never. Then all between the last barrier and
- *     S is read once more. While a prepared transaction is known, that is done at each look.
+ *     S is read once more. While a prepared transaction may be open, that is done at each look, until a barrier that
+ *     was set after it was prepared is passed; then it has ended.
  * A row that this process has leased is not new; its fate is in the hands of claim and record.
  *
  * Statements are prepared once and kept. The session's planner settings allow index scans and nested loops only: the
@@ -43,8 +44,18 @@ static SPIPlanPtr plans[LC_PLANS];
 /* Of arrivals; they live as long as the process. */
 static int64 seen = 0;
 static int64 decided = 0;
-static int64 barrier_id = 0; /* S; 0: no barrier stands */
-static FullTransactionId barrier_next_xid; /* X */
+
+static struct
+{
+	bool stands;
+	bool passed; /* all up to it is being read for the last time */
+	int64 id;	 /* S */
+	FullTransactionId next_xid; /* X */
+} barrier_set;
+
+/* A prepared transaction: just heard of, or older than the barrier that stands. */
+static bool prepared_new = false;
+static bool prepared_known = false;
 
 static bool read_above(int64 from, int64 *highest);
 static bool barrier_is_passed(void);
@@ -63,42 +74,57 @@ outbox_lock(void)
 	return DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
+/* Somebody prepared a transaction that may concern the sender. */
+void
+outbox_note_prepared(void)
+{
+	prepared_new = true;
+}
+
+bool
+outbox_prepared(void)
+{
+	return prepared_new || prepared_known;
+}
+
 /*
  * Tells channels.c what waits. go_back_to: the smallest id that commits told since the last call, PG_INT64_MAX if none.
- * barrier: look after the barrier too. sweep: read again all that is not decided.
+ * barrier: look after the barrier too.
  */
 void
-outbox_read_arrivals(int64 go_back_to, bool barrier, bool sweep, LcArrivals *arrivals)
+outbox_read_arrivals(int64 go_back_to, bool barrier, LcArrivals *arrivals)
 {
-	static int64 passed = 0;		/* the barrier up to which all is read for the last time; 0: none */
 	static bool unguarded = false; /* something was read since a barrier was last thought of */
 	bool isnull;
 	Datum due;
 
 	if (go_back_to <= seen)
 		seen = go_back_to - 1;
-	if (barrier && barrier_is_passed())
+	if (barrier && prepared_new)
+		barrier_set.stands = false; /* it is no older than that barrier: another one is set below */
+	if (barrier && barrier_set.stands && barrier_is_passed())
 	{
-		passed = barrier_id;
-		barrier_id = 0;
-		sweep = true;
+		barrier_set.stands = false;
+		barrier_set.passed = true;
+		seen = Min(seen, decided);
 	}
-	if (sweep)
+	else if (barrier && outbox_prepared() && !barrier_set.passed)
 		seen = Min(seen, decided);
 	arrivals->more = read_above(seen, &seen);
-	if (!arrivals->more && passed != 0)
+	if (!arrivals->more && barrier_set.passed)
 	{
-		decided = Max(decided, passed);
+		barrier_set.passed = false;
+		prepared_known = false;
+		decided = Max(decided, barrier_set.id);
 		seen = Max(seen, decided);
-		passed = 0;
 	}
 	unguarded = true;
-	if (barrier && barrier_id == 0 && passed == 0)
+	if (barrier && !barrier_set.stands && !barrier_set.passed)
 	{
 		set_barrier();
 		unguarded = false;
 	}
-	arrivals->undecided = barrier_id != 0 || passed != 0 || unguarded;
+	arrivals->undecided = barrier_set.stands || barrier_set.passed || unguarded;
 
 	outbox_run(LC_PLAN_NEXT_DUE,
 			   "SELECT min(due_at) FROM linecrm_internal.outbox_waiting WHERE due_at < 'infinity'", 0, NULL, NULL, NULL,
@@ -124,6 +150,16 @@ outbox_attend(void)
 {
 	outbox_run(LC_PLAN_ATTEND, "SELECT linecrm_internal._attend()", 0, NULL, NULL, NULL, SPI_OK_SELECT);
 	return read_int64(1);
+}
+
+/* The wall clock was put back: what waits a moment must not wait for hours now, nor a doubt last longer than a key. */
+void
+outbox_clock_put_back(int64 microseconds)
+{
+	Oid types[] = {INT8OID};
+	Datum values[] = {Int64GetDatum(microseconds / 1000)};
+
+	outbox_run(LC_PLAN_PUT_BACK, "SELECT linecrm_internal._clock_put_back($1)", 1, types, values, NULL, SPI_OK_SELECT);
 }
 
 /* NULL if this server may send, else why not (empty: there is no channel yet). In the memory of the step. */
@@ -214,12 +250,20 @@ outbox_exclude(const LcClaim *claim, const char *reason, Datum friend_ids)
 					  Int64GetDatum(claim->request_id),	   CStringGetTextDatum(reason),
 					  friend_ids};
 
-	if (claim->delivery_id == 0)
+	/* In doubt they may have got it, and the outcome counts them. */
+	if (claim->delivery_id == 0 || claim->doubt_before != 0)
 		return;
 	outbox_run(LC_PLAN_EXCLUDE,
 			   "INSERT INTO linecrm_internal.exclusion (slot, channel_id, delivery_slot, delivery_id, request_id, reason, members)"
 			   " VALUES ($1, $2, $3, $4, $5, $6, linecrm.friendset($7))",
 			   7, types, values, NULL, SPI_OK_INSERT);
+}
+
+/* For what would rather be tried again than keep the sender from everything else. */
+void
+outbox_wait_briefly(void)
+{
+	(void) set_config_option("lock_timeout", "200ms", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 }
 
 /* Reads a stretch of ids above from. True if there may be more behind it. */
@@ -260,14 +304,15 @@ barrier_is_passed(void)
 	bool isnull;
 	Datum xmin;
 
-	if (barrier_id == 0)
-		return false;
 	outbox_run(LC_PLAN_XMIN, "SELECT pg_snapshot_xmin(pg_current_snapshot())", 0, NULL, NULL, NULL, SPI_OK_SELECT);
 	xmin = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	return FullTransactionIdFollowsOrEquals(DatumGetFullTransactionId(xmin), barrier_next_xid);
+	return FullTransactionIdFollowsOrEquals(DatumGetFullTransactionId(xmin), barrier_set.next_xid);
 }
 
-/* When ids were drawn that are not decided: notes up to where, and which transactions must have ended for that. */
+/*
+ * When ids were drawn that are not decided, or something was prepared: notes up to where, and which transactions must
+ * have ended for that.
+ */
 static void
 set_barrier(void)
 {
@@ -277,14 +322,17 @@ set_barrier(void)
 			   "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM linecrm_internal.outbox_id_seq", 0, NULL, NULL, NULL,
 			   SPI_OK_SELECT);
 	last = read_int64(1);
-	if (last <= decided)
+	if (last <= decided && !prepared_new)
 		return;
 	/*
 	 * Read after the sequence: who drew an id up to there has a number below this. Not the snapshot's xmax, which is
 	 * one more than the last transaction that ended, and may be the number of one that is still open.
 	 */
-	barrier_next_xid = ReadNextFullTransactionId();
-	barrier_id = last;
+	barrier_set.next_xid = ReadNextFullTransactionId();
+	barrier_set.id = last;
+	barrier_set.stands = true;
+	prepared_known |= prepared_new;
+	prepared_new = false;
 }
 
 static int64

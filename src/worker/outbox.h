@@ -68,9 +68,12 @@ typedef struct LcArrivals
 } LcArrivals;
 
 extern bool outbox_lock(void);
-extern void outbox_read_arrivals(int64 go_back_to, bool barrier, bool sweep, LcArrivals *arrivals);
+extern void outbox_note_prepared(void);
+extern bool outbox_prepared(void);
+extern void outbox_read_arrivals(int64 go_back_to, bool barrier, LcArrivals *arrivals);
 extern int64 outbox_move_due(void);
 extern int64 outbox_attend(void);
+extern void outbox_clock_put_back(int64 microseconds);
 extern const char *outbox_check_installation(void);
 extern void outbox_heartbeat(void);
 
@@ -90,6 +93,7 @@ typedef enum LcOutboxPlan
 	LC_PLAN_NEXT_DUE,
 	LC_PLAN_MOVE_DUE,
 	LC_PLAN_ATTEND,
+	LC_PLAN_PUT_BACK,
 	LC_PLAN_INSTALLATION,
 	LC_PLAN_HEARTBEAT,
 	LC_PLAN_LOOK,
@@ -98,6 +102,7 @@ typedef enum LcOutboxPlan
 	LC_PLAN_EXCLUDE,
 	LC_PLAN_SET_ASIDE,
 	LC_PLAN_REMOVE,
+	LC_PLAN_ROW,
 	LC_PLAN_FINISH,
 	LC_PLAN_WAIT,
 	LC_PLAN_COMPLETE,
@@ -115,12 +120,13 @@ extern void outbox_commit_mode(bool durable);
 extern void outbox_learn_use(const LcClaim *claim, TimestampTz now);
 extern void outbox_note_use(const LcClaim *claim, TimestampTz now);
 extern void outbox_exclude(const LcClaim *claim, const char *reason, Datum friend_ids);
+extern void outbox_wait_briefly(void);
 
 struct LcColumns;
 extern void outbox_finish_columns(struct LcColumns *columns, int room);
 extern bool outbox_finish_row(struct LcColumns *columns, const LcClaim *claim, const char *outcome, const char *reason,
 							  const char *detail);
 extern void outbox_finish(struct LcColumns *columns);
-extern void outbox_hold_channel(int64 channel_id, const char *reason, const char *detail);
+extern void outbox_hold_channel(const LcClaim *claim, const char *reason, const char *detail);
 
 #endif

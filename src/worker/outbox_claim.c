@@ -31,9 +31,10 @@
 #include "worker/columns.h"
 #include "worker/outbox.h"
 #include "worker/storm.h"
+#include "worker/worker.h"
 
 #define RECIPIENTS_AT_ONCE 25000
-#define GATHER_MS 20
+#define GATHER_US 20000
 
 /* Columns of the look, in the order of its SELECT list. */
 enum
@@ -47,7 +48,6 @@ enum
 	LOOK_DELIVERY_ID,
 	LOOK_ATTEMPTS,
 	LOOK_AMBIGUOUS_SINCE,
-	LOOK_LEASED_BEFORE,
 	LOOK_KIND,
 	LOOK_RETRY_KEY,
 	LOOK_RECIPIENTS,
@@ -128,7 +128,7 @@ look(LcClaiming *claiming)
 {
 	static const char sql[] =
 		"SELECT w.wish, o.slot, o.outbox_id, o.request_slot, o.request_id, o.delivery_slot, o.delivery_id, o.attempts,"
-		"       o.ambiguous_since, o.epoch IS NOT NULL, r.kind, r.retry_key::text, r.recipients, r.friend_id,"
+		"       o.ambiguous_since, r.kind, r.retry_key::text, r.recipients, r.friend_id,"
 		"       r.friends, r.chat_id, r.reply_token, r.params::text, c.body, r.not_after, d.not_after,"
 		"       d.cancelled_at IS NOT NULL, d.held_reason IS NOT NULL, ch.held_reason, ch.credential_version, f.user_id,"
 		"       f.status <> 'blocked' OR (d.kind = 'push' AND f.last_message_at > clock_timestamp() - interval '7 days')"
@@ -201,7 +201,7 @@ judge_rows(LcClaiming *claiming)
 		{
 			wish->found_next_id = claim->outbox_id + 1;
 			if (wish->spends_all)
-				wish->found_blocked_until = TimestampTzPlusMilliseconds(claiming->now, GATHER_MS);
+				wish->found_blocked_until = worker_clock() + GATHER_US;
 		}
 	}
 }
@@ -232,13 +232,12 @@ judge_row(LcClaiming *claiming, LcWish *wish, LcClaim *claim)
 		return false;
 	}
 	outbox_learn_use(claim, claiming->now);
-	if (!channel_take_token(claim->channel, claim->kind, claiming->now))
+	if (!channel_take_token(claim->channel, claim->kind))
 	{
 		wish->found_next_id = Min(wish->found_next_id, claim->outbox_id);
 		/* A claim costs much the same for one row and for twenty: wait until there are some tokens. */
 		wish->found_front = claim->kind;
-		wish->found_blocked_until = Max(channel_token_at(claim->channel, claim->kind, claiming->now),
-										TimestampTzPlusMilliseconds(claiming->now, GATHER_MS));
+		wish->found_blocked_until = Max(channel_token_at(claim->channel, claim->kind), worker_clock() + GATHER_US);
 		return false;
 	}
 	if (!fill_target(claiming, claim))
@@ -251,7 +250,7 @@ judge_row(LcClaiming *claiming, LcWish *wish, LcClaim *claim)
 	{
 		channel_give_token_back(claim->channel, claim->kind);
 		wish->found_next_id = Min(wish->found_next_id, claim->outbox_id);
-		wish->found_blocked_until = TimestampTzPlusMilliseconds(claiming->now, GATHER_MS);
+		wish->found_blocked_until = worker_clock() + GATHER_US;
 		return false;
 	}
 	claiming->recipients += Max(1, claim->friends);
@@ -326,8 +325,7 @@ reason_to_end(LcClaiming *claiming, const LcClaim *claim, const char **outcome)
 	if (in_doubt && lc_retry_over(claim->doubt_before, claiming->now))
 		return "retry_limit";
 	/* Leased by a sender that is no more, and there is no key that would make a repetition harmless. */
-	if (in_doubt && look_bool(claiming, LOOK_LEASED_BEFORE) &&
-		!lc_kind_has(claim->kind, LC_KIND_IDEMPOTENT | LC_KIND_RETRY_KEY))
+	if (in_doubt && !lc_kind_has(claim->kind, LC_KIND_IDEMPOTENT | LC_KIND_RETRY_KEY))
 		return "sender_stopped";
 	return NULL;
 }

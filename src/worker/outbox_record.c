@@ -52,6 +52,7 @@ static void hold_delivery(const LcClaim *claim, const char *detail);
 static const char *words_of(const LcResult *result);
 
 static bool remove_row(const LcClaim *claim);
+static bool row_is_there(const LcClaim *claim);
 static void set_identity(LcColumns *columns, const LcClaim *claim);
 
 /* Columns of rows for outcome and for outbox_waiting; the first five are the same. */
@@ -118,10 +119,8 @@ outbox_finish_columns(LcColumns *columns, int room)
 bool
 outbox_finish_row(LcColumns *columns, const LcClaim *claim, const char *outcome, const char *reason, const char *detail)
 {
-	int friends = claim->recipients > 0 ? claim->recipients : claim->friends;
+	bool nobody = reason != NULL && strcmp(reason, "no_recipients") == 0;
 
-	if (reason != NULL && strcmp(reason, "no_recipients") == 0)
-		friends = 0;
 	if (!remove_row(claim))
 		return false;
 	/* A campaign may end with this one; the planner sees to it. */
@@ -131,7 +130,9 @@ outbox_finish_row(LcColumns *columns, const LcClaim *claim, const char *outcome,
 	columns_set_text(columns, FINISH_OUTCOME, outcome);
 	columns_set_text(columns, FINISH_REASON, reason);
 	columns_set_text(columns, FINISH_DETAIL, detail);
-	columns_set(columns, FINISH_FRIENDS, Int32GetDatum(friends));
+	/* Without a body that was just made: those of the request who were not left out at an earlier claim. */
+	if (nobody || claim->recipients > 0)
+		columns_set(columns, FINISH_FRIENDS, Int32GetDatum(nobody ? 0 : claim->recipients));
 	columns_set(columns, FINISH_ATTEMPTS, Int32GetDatum(claim->attempts));
 	return true;
 }
@@ -144,7 +145,8 @@ outbox_finish(LcColumns *columns)
 		"INSERT INTO linecrm_internal.outcome (slot, request_id, channel_id, delivery_slot, delivery_id, outcome, reason,"
 		"       detail, http_status, line_request_id, friends, attempts, message_ids, finished_at)"
 		" SELECT slot, request_id, channel_id, delivery_slot, delivery_id, outcome, reason, detail, http_status,"
-		"       line_request_id, friends, attempts, message_ids::text[], clock_timestamp()"
+		"       line_request_id, coalesce(friends, linecrm_internal._people_left(slot, request_id)), attempts,"
+		"       message_ids::text[], clock_timestamp()"
 		" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS u(slot, request_id, channel_id, delivery_slot,"
 		"       delivery_id, outcome, reason, detail, http_status, line_request_id, friends, attempts, message_ids)";
 	Oid types[] = {INT2ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
@@ -170,6 +172,19 @@ remove_row(const LcClaim *claim)
 					  4, types, values, NULL, SPI_OK_DELETE) == 1;
 }
 
+static bool
+row_is_there(const LcClaim *claim)
+{
+	Oid types[] = {INT2OID, INT8OID, INT2OID, INT8OID};
+	Datum values[] = {Int16GetDatum(claim->slot), Int64GetDatum(claim->channel_id), Int16GetDatum(claim->lane),
+					  Int64GetDatum(claim->outbox_id)};
+
+	return outbox_run(LC_PLAN_ROW,
+					  "SELECT 1 FROM linecrm_internal.outbox WHERE slot = $1 AND channel_id = $2 AND lane = $3"
+					  " AND outbox_id = $4 FOR UPDATE",
+					  4, types, values, NULL, SPI_OK_SELECT) == 1;
+}
+
 static void
 set_identity(LcColumns *columns, const LcClaim *claim)
 {
@@ -181,19 +196,6 @@ set_identity(LcColumns *columns, const LcClaim *claim)
 		return;
 	columns_set(columns, COLUMN_DELIVERY_SLOT, Int16GetDatum(claim->delivery_slot));
 	columns_set(columns, COLUMN_DELIVERY_ID, Int64GetDatum(claim->delivery_id));
-}
-
-/* Held with the reason of the first that found out; who holds it already is not overruled. */
-void
-outbox_hold_channel(int64 channel_id, const char *reason, const char *detail)
-{
-	Oid types[] = {INT8OID, TEXTOID, TEXTOID};
-	Datum values[] = {Int64GetDatum(channel_id), CStringGetTextDatum(reason), CStringGetTextDatum(detail)};
-
-	outbox_run(LC_PLAN_HOLD_CHANNEL,
-			   "UPDATE linecrm_internal.channel SET held_reason = $2, held_detail = $3, held_by = current_user,"
-			   " held_at = clock_timestamp() WHERE channel_id = $1 AND held_reason IS NULL",
-			   3, types, values, NULL, SPI_OK_UPDATE);
 }
 
 static void
@@ -226,11 +228,11 @@ record_one(LcRecording *recording, LcResult *result)
 			record_content_refused(recording, result);
 			break;
 		case LC_HOLD_TOKEN:
-			outbox_hold_channel(claim->channel_id, "token", words_of(result));
+			outbox_hold_channel(claim, "token", words_of(result));
 			record_waiting(recording, result, "channel_held", DT_NOEND);
 			break;
 		case LC_HOLD_MONTHLY_LIMIT:
-			outbox_hold_channel(claim->channel_id, "monthly_limit", words_of(result));
+			outbox_hold_channel(claim, "monthly_limit", words_of(result));
 			record_waiting(recording, result, "channel_held", DT_NOEND);
 			break;
 		case LC_WAIT_RATE:
@@ -317,6 +319,8 @@ record_split(LcRecording *recording, LcResult *result)
 	bool isnull;
 	Datum halves;
 
+	if (!row_is_there(result->claim))
+		return; /* somebody else ended it: its people are not to go out again */
 	outbox_run(LC_PLAN_SPLIT, "SELECT linecrm_internal._split_request($1, $2)", 2, types, values, NULL, SPI_OK_SELECT);
 	halves = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	if (isnull || DatumGetInt32(halves) == 0)
@@ -375,6 +379,24 @@ write_completions(LcRecording *recording)
 	columns_arrays(&recording->complete, values);
 	outbox_run(LC_PLAN_COMPLETE, sql, 6, types, values, NULL, SPI_OK_INSERT);
 	wake_at_commit(LC_WAKE_CLERK);
+}
+
+/*
+ * Held with the reason of the first that found out; who holds it already is not overruled. What LINE said about a token
+ * that was replaced in the meantime says nothing about the new one.
+ */
+void
+outbox_hold_channel(const LcClaim *claim, const char *reason, const char *detail)
+{
+	Oid types[] = {INT8OID, TEXTOID, TEXTOID, INT8OID};
+	Datum values[] = {Int64GetDatum(claim->channel_id), CStringGetTextDatum(reason), CStringGetTextDatum(detail),
+					  Int64GetDatum(claim->credential_version)};
+
+	outbox_run(LC_PLAN_HOLD_CHANNEL,
+			   "UPDATE linecrm_internal.channel SET held_reason = $2, held_detail = $3, held_by = current_user,"
+			   " held_at = clock_timestamp() WHERE channel_id = $1 AND held_reason IS NULL"
+			   " AND ($2 <> 'token' OR credential_version = $4)",
+			   4, types, values, NULL, SPI_OK_UPDATE);
 }
 
 static void

@@ -32,8 +32,8 @@ linecrm_planner_main(Datum main_arg)
 					  {"_finish_turn", "close deliveries"},
 					  {"_limits_turn", "look after channels at their limit"},
 					  {"_rotate_turn", "rotate the outbox"}};
-	TimestampTz next = 0;	  /* when to look at the latest */
-	TimestampTz earliest = 0; /* the pause after the last look */
+	int64 next = 0;		/* when to look at the latest, by worker_clock() */
+	int64 earliest = 0; /* the pause after the last look */
 
 	worker_start(main_arg, LC_PLANNER);
 	for (;;)
@@ -42,19 +42,19 @@ linecrm_planner_main(Datum main_arg)
 			worker_leave();
 		if (worker_take_pending(LC_PLANNER))
 			next = Min(next, earliest);
-		if (next <= GetCurrentTimestamp())
+		if (next <= worker_clock())
 		{
 			bool busy = turns_run(turns, lengthof(turns));
-			TimestampTz now = GetCurrentTimestamp();
+			int64 now = worker_clock();
 
-			next = Min(TimestampTzPlusMilliseconds(now, HOUSEWORK_MS), turns_ask_time("_next_due"));
+			next = Min(now + HOUSEWORK_MS * INT64CONST(1000), turns_ask_time("_next_due"));
 			for (int i = 0; i < lengthof(turns); i++)
 				if (turns[i].failures > 0)
 					next = Min(next, turns[i].not_before);
 			/* What is due and was not done, because it failed, has a back-off of its own. */
-			earliest = TimestampTzPlusMilliseconds(now, SHORTEST_PAUSE_MS);
+			earliest = now + SHORTEST_PAUSE_MS * INT64CONST(1000);
 			next = busy ? now : Max(next, earliest);
 		}
-		worker_wait(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next));
+		worker_wait((long) (Max(next - worker_clock(), 0) / 1000));
 	}
 }

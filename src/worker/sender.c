@@ -17,7 +17,9 @@
  *   no key exists for the request       it ends as unknown, a person decides
  *
  * An error in a database step ends that step, never the process: a hundred answers in its hands must not be lost to a
- * lock time-out. It is tried again with back-off, while the requests in flight go on.
+ * lock time-out. It is tried again with back-off, while the requests in flight go on. One result that cannot be recorded
+ * (somebody keeps the channel's row locked that it has to hold) is set apart, so that the others can; and while many
+ * wait to be recorded nothing is claimed, for each of them takes memory.
  *
  * Nothing is sent while the installation guard says that this queue may be another server's (_check_installation). An
  * idle sender sleeps until something is due: one statement every ten minutes, its heartbeat, is all it runs.
@@ -46,7 +48,11 @@
 #define MAX_WISHES 64
 #define RECORD_AT_ONCE 100
 #define RECORD_AFTER_MS 20
+#define UNRECORDED_MAX 1000
 #define HEARTBEAT_MS (10 * 60 * 1000)
+#define NO_CHANNEL_MS (5 * 1000) /* a dump is being restored, perhaps */
+#define MAY_NOT_MS (60 * 1000)
+#define PUT_BACK_MS (10 * 1000)
 #define CLOCK_GAP_MS (60 * 1000) /* a loop that was away this long was asleep, cloned or stepped in time */
 #define FIRST_BACKOFF_MS 100
 #define LONGEST_BACKOFF_MS 10000
@@ -55,7 +61,7 @@
 typedef struct LcBackoff
 {
 	int failures;
-	TimestampTz until;
+	int64 until; /* by worker_clock(), as all times here but last_turn and what is due in tables */
 } LcBackoff;
 
 /* What the loop knows between its turns. */
@@ -63,17 +69,27 @@ typedef struct LcSender
 {
 	MemoryContext turn; /* reset before each claim */
 	bool may_send;		/* the installation guard's word */
-	TimestampTz guard_at;
-	TimestampTz barrier_at;
+	int64 guard_at;
+	int64 barrier_at;
 	int64 go_back_to;
 	bool look;	 /* something arrived, or may have */
 	bool attend; /* somebody changed a hold, cancelled... */
-	TimestampTz attend_after;
+	int64 attend_after;
 	LcArrivals arrivals;
 	LcBackoff claim_backoff;
 	LcBackoff record_backoff;
+	LcBackoff apart_backoff;
+	int one_by_one; /* so many results are recorded singly, for one of them failed */
 	TimestampTz last_turn;
+	int64 put_back; /* microseconds by which the wall clock was, and the tables do not know yet */
 } LcSender;
+
+/* Of one look whose queue it is. */
+typedef struct LcGuard
+{
+	bool may_send;
+	int again_ms;
+} LcGuard;
 
 /* Of one claim step. */
 typedef struct LcClaimStep
@@ -92,16 +108,23 @@ static void take_news(LcSender *sender);
 static void guard_turn(LcSender *sender);
 static void claim_turn(LcSender *sender);
 static void record_turn(LcSender *sender, bool all);
+static bool record(LcSender *sender, LcResult *results, LcStep step, LcBackoff *backoff);
+static LcResult *set_holds_apart(LcResult *results);
 static void note_next_attempts(LcSender *sender, const LcResult *results);
+static bool may_claim(LcSender *sender);
 static long sleep_time(LcSender *sender);
 static void finish_and_leave(LcSender *sender);
 static void lock_step(void *arg);
 static void guard_step(void *arg);
 static void claim_step(void *arg);
 static void record_step(void *arg);
+static void record_apart_step(void *arg);
 static bool database_step(const char *what, LcStep step, void *arg, LcBackoff *backoff);
-static bool is_past(TimestampTz time);
-static long until(TimestampTz time);
+static bool is_past(int64 time);
+static long until(int64 time);
+static long until_due(TimestampTz due);
+static long milliseconds(int64 microseconds);
+static int64 after(int64 milliseconds);
 
 void
 linecrm_sender_main(Datum main_arg)
@@ -115,7 +138,8 @@ linecrm_sender_main(Datum main_arg)
 		if (worker_must_leave())
 			finish_and_leave(&sender);
 		worker_reload();
-		CHECK_FOR_INTERRUPTS();
+		if (!ProcDiePending)
+			worker_check_interrupts();
 
 		take_news(&sender);
 		guard_turn(&sender);
@@ -133,11 +157,13 @@ start(LcSender *sender)
 											  {"enable_bitmapscan", "off"},
 											  {"enable_hashjoin", "off"},
 											  {"enable_mergejoin", "off"},
-											  {"plan_cache_mode", "force_generic_plan"}};
+											  {"plan_cache_mode", "force_generic_plan"},
+											  {"synchronous_commit", "local"}};
 
 	/*
 	 * Every statement of the sender touches few rows by key, in tables that grow from nothing to millions (outbox.c): one
-	 * plan is right for all times, and planning over all those partitions would cost more than the statements do.
+	 * plan is right for all times, and planning over all those partitions would cost more than the statements do. No step
+	 * waits for a standby: one that is away would stop all sending.
 	 */
 	for (int i = 0; i < lengthof(settings); i++)
 		SetConfigOption(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_OVERRIDE);
@@ -149,6 +175,7 @@ start(LcSender *sender)
 	storm_start();
 	sender->turn = AllocSetContextCreate(TopMemoryContext, "linecrm claim", ALLOCSET_DEFAULT_SIZES);
 	sender->go_back_to = PG_INT64_MAX;
+	outbox_note_prepared(); /* there may be some from before */
 	sender->look = sender->attend = true;
 	sender->arrivals.next_due = DT_NOEND;
 	sender->last_turn = GetCurrentTimestamp();
@@ -183,16 +210,20 @@ take_news(LcSender *sender)
 		if (lowest < (uint64) sender->go_back_to)
 			sender->go_back_to = (int64) lowest;
 		if (pg_atomic_exchange_u32(&slot->attention, 0) != 0)
+		{
 			sender->attend = true;
+			if (!sender->may_send)
+				sender->guard_at = 0;
+		}
 	}
-	if (sender->attend)
-		sender->guard_at = sender->may_send ? sender->guard_at : 0;
 	if (now < sender->last_turn || TimestampDifferenceExceeds(sender->last_turn, now, CLOCK_GAP_MS))
 	{
 		sender->guard_at = 0;
 		sender->may_send = false;
 		sender->look = sender->attend = true;
 	}
+	if (now < sender->last_turn)
+		sender->put_back += sender->last_turn - now;
 	sender->last_turn = now;
 }
 
@@ -200,16 +231,16 @@ take_news(LcSender *sender)
 static void
 guard_turn(LcSender *sender)
 {
-	bool may_send = false;
+	LcGuard guard = {false, NO_CHANNEL_MS};
 
 	if (!is_past(sender->guard_at) || !is_past(sender->claim_backoff.until))
 		return;
-	if (!database_step("look whose queue this is", guard_step, &may_send, &sender->claim_backoff))
+	if (!database_step("look whose queue this is", guard_step, &guard, &sender->claim_backoff))
 		return;
-	if (may_send && !sender->may_send)
+	if (guard.may_send && !sender->may_send)
 		sender->look = true;
-	sender->may_send = may_send;
-	sender->guard_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), HEARTBEAT_MS);
+	sender->may_send = guard.may_send;
+	sender->guard_at = after(guard.again_ms);
 }
 
 /* Claims what may go out now and launches it. */
@@ -217,10 +248,10 @@ static void
 claim_turn(LcSender *sender)
 {
 	LcClaimStep step = {sender};
-	bool due = is_past(sender->arrivals.next_due);
+	bool due = until_due(sender->arrivals.next_due) <= 0;
 	bool attend = sender->attend && is_past(sender->attend_after);
 
-	if (!sender->may_send || !is_past(sender->claim_backoff.until))
+	if (!may_claim(sender))
 		return;
 	step.wish_count = channels_wishes(step.wishes, MAX_WISHES, http_capacity(), http_in_flight());
 	step.barrier = is_past(sender->barrier_at) && (sender->arrivals.undecided || sender->look);
@@ -235,6 +266,8 @@ claim_turn(LcSender *sender)
 		return;
 	}
 	storm_settle(true);
+	if (sender->put_back > PUT_BACK_MS * INT64CONST(1000))
+		sender->put_back = 0;
 	for (int i = 0; i < step.wish_count; i++)
 		channel_looked(&step.wishes[i]);
 	for (LcClaim *claim = step.claims; claim != NULL; claim = claim->next)
@@ -242,6 +275,12 @@ claim_turn(LcSender *sender)
 	/* More may have come to light than was wished for. */
 	if (step.moved > 0 || sender->arrivals.more)
 		sender->look = true;
+}
+
+static bool
+may_claim(LcSender *sender)
+{
+	return sender->may_send && is_past(sender->claim_backoff.until) && flight_results() + flight_apart() < UNRECORDED_MAX;
 }
 
 /* Records what waits for it: when it is enough, or old enough, or at the end. */
@@ -255,19 +294,76 @@ record_turn(LcSender *sender, bool all)
 		/* Nothing to wait for when nothing else is in flight. */
 		if (!all && http_in_flight() > 0 && flight_results() < RECORD_AT_ONCE &&
 			until(flight_first_result_at()) + RECORD_AFTER_MS > 0)
-			return;
+			break;
 		if (!is_past(sender->record_backoff.until))
-			return;
-		results = flight_take_results(RECORD_AT_ONCE);
-		if (!database_step("record answers", record_step, results, &sender->record_backoff))
+			break;
+		results = flight_take_results(sender->one_by_one > 0 ? 1 : RECORD_AT_ONCE);
+		if (flight_apart() > 0)
+			results = set_holds_apart(results);
+		if (results == NULL)
+			continue;
+		if (record(sender, results, record_step, &sender->record_backoff))
 		{
-			flight_put_back(results);
-			return;
+			sender->one_by_one = Max(sender->one_by_one - 1, 0);
+			continue;
 		}
-		shmem_note_work(my_worker);
-		note_next_attempts(sender, results);
-		flight_recorded(results);
+		if (results->next == NULL)
+			flight_set_apart(results);
+		else
+		{
+			results = set_holds_apart(results);
+			if (results != NULL)
+				flight_put_back(results);
+			if (flight_apart() == 0)
+				sender->one_by_one = RECORD_AT_ONCE;
+		}
+		break;
 	}
+	while (flight_apart() > 0 && is_past(sender->apart_backoff.until))
+	{
+		LcResult *result = flight_take_apart();
+
+		if (!record(sender, result, record_apart_step, &sender->apart_backoff))
+		{
+			flight_set_apart(result);
+			break;
+		}
+	}
+}
+
+/* True: they are in the tables, and gone from here. */
+static bool
+record(LcSender *sender, LcResult *results, LcStep step, LcBackoff *backoff)
+{
+	if (!database_step("record answers", step, results, backoff))
+		return false;
+	shmem_note_work(my_worker);
+	note_next_attempts(sender, results);
+	flight_recorded(results);
+	return true;
+}
+
+/* Those that write rows which anybody may have locked, a channel's or a delivery's. Returns the others. */
+static LcResult *
+set_holds_apart(LcResult *results)
+{
+	LcResult **link = &results;
+
+	while (*link != NULL)
+	{
+		LcResult *result = *link;
+		LcVerdict verdict = result->outcome.verdict;
+
+		if (verdict != LC_HOLD_TOKEN && verdict != LC_HOLD_MONTHLY_LIMIT && verdict != LC_HOLD_DELIVERY)
+		{
+			link = &result->next;
+			continue;
+		}
+		*link = result->next;
+		result->next = NULL;
+		flight_set_apart(result);
+	}
+	return results;
 }
 
 /* What was just put into outbox_waiting falls due sooner, perhaps, than what was known to wait. */
@@ -280,6 +376,9 @@ note_next_attempts(LcSender *sender, const LcResult *results)
 
 		if (verdict == LC_WAIT_RATE || verdict == LC_RETRY || verdict == LC_RETRY_AMBIGUOUS)
 			sender->arrivals.next_due = Min(sender->arrivals.next_due, result->retry_at);
+		/* What it waits for may have happened while it was in flight: cancelled, another token. */
+		else if (verdict == LC_HOLD_TOKEN || verdict == LC_HOLD_MONTHLY_LIMIT || verdict == LC_HOLD_DELIVERY)
+			sender->attend = true;
 		if (!result->outcome.counted)
 			storm_taken_back(result->claim);
 	}
@@ -293,18 +392,20 @@ sleep_time(LcSender *sender)
 
 	if (flight_results() > 0)
 		time = Min(time, Max(until(flight_first_result_at()) + RECORD_AFTER_MS, until(sender->record_backoff.until)));
+	if (flight_apart() > 0)
+		time = Min(time, until(sender->apart_backoff.until));
 	if (!sender->may_send)
-		return Max(time, 0L);
-	if (!is_past(sender->claim_backoff.until))
+		time = Min(time, until(Max(sender->guard_at, sender->claim_backoff.until)));
+	else if (!is_past(sender->claim_backoff.until))
 		time = Min(time, until(sender->claim_backoff.until));
-	else
+	else if (may_claim(sender))
 	{
 		LcWish wish;
 
 		if (sender->look || channels_wishes(&wish, 1, http_capacity(), http_in_flight()) > 0)
 			return 0;
 		time = Min(time, until(channels_next_opening()));
-		time = Min(time, until(sender->arrivals.next_due));
+		time = Min(time, until_due(sender->arrivals.next_due));
 		if (sender->attend)
 			time = Min(time, until(sender->attend_after));
 	}
@@ -315,7 +416,7 @@ sleep_time(LcSender *sender)
 static void
 finish_and_leave(LcSender *sender)
 {
-	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), lc_shutdown_grace);
+	int64 deadline = after(lc_shutdown_grace);
 	bool die_pending = ProcDiePending;
 
 	/* A second SIGTERM ends it at once. */
@@ -329,7 +430,7 @@ finish_and_leave(LcSender *sender)
 			ProcessProcSignalBarrier();
 	}
 	flight_land();
-	sender->record_backoff.until = 0;
+	sender->record_backoff.until = sender->apart_backoff.until = 0;
 	record_turn(sender, true);
 	if (die_pending)
 	{
@@ -348,14 +449,25 @@ lock_step(void *arg)
 static void
 guard_step(void *arg)
 {
+	static char told[256];
+	LcGuard *guard = arg;
 	const char *why = outbox_check_installation();
 
-	*(bool *) arg = why == NULL;
+	guard->may_send = why == NULL;
 	if (why == NULL)
+	{
+		guard->again_ms = HEARTBEAT_MS;
 		outbox_heartbeat();
+	}
 	else if (why[0] != '\0') /* empty: there is no channel yet */
-		ereport(LOG, (errmsg("linecrm sends nothing from this database: %s", why),
-					  errhint("Decide what becomes of its queue: SELECT linecrm.adopt_database(queue => 'cancel'), or 'send'.")));
+	{
+		guard->again_ms = MAY_NOT_MS;
+		if (strncmp(told, why, sizeof(told) - 1) != 0)
+			ereport(LOG,
+					(errmsg("linecrm sends nothing from this database: %s", why),
+					 errhint("Decide what becomes of its queue: SELECT linecrm.adopt_database(queue => 'cancel'), or 'send'.")));
+	}
+	strlcpy(told, why == NULL ? "" : why, sizeof(told));
 }
 
 /* One transaction: news into the channels' lanes, then the front of the lanes into leases. */
@@ -364,34 +476,38 @@ claim_step(void *arg)
 {
 	LcClaimStep *step = arg;
 	LcSender *sender = step->sender;
-	bool prepared = pg_atomic_read_u32(&my_database_slot->prepared) != 0;
+	bool due = until_due(sender->arrivals.next_due) <= 0;
 
 	step->moved = 0;
 	if (sender->attend && is_past(sender->attend_after))
 	{
-		TimestampTz begun = GetCurrentTimestamp();
-		TimestampTz now;
+		int64 begun = worker_clock();
+		int64 now;
 
 		step->moved += outbox_attend();
-		now = GetCurrentTimestamp();
+		now = worker_clock();
 		/* Looking through what waits may take its time: at most a twentieth of ours. */
 		sender->attend = step->moved > 0;
 		sender->attend_after = now + (now - begun) * 20;
 		sender->look = true;
 	}
-	if (is_past(sender->arrivals.next_due))
+	if (sender->put_back > PUT_BACK_MS * INT64CONST(1000))
+		outbox_clock_put_back(sender->put_back);
+	if (due)
 		step->moved += outbox_move_due();
-	if (sender->look || step->barrier || step->moved > 0)
+	/* Also when nothing was due after all: then another time is the next. */
+	if (sender->look || step->barrier || due || step->moved > 0)
 	{
-		outbox_read_arrivals(sender->go_back_to, step->barrier, step->barrier && prepared, &sender->arrivals);
+		if (step->barrier && pg_atomic_exchange_u32(&my_database_slot->prepared, 0) != 0)
+			outbox_note_prepared();
+		/* COMMIT PREPARED tells nobody: neither of new rows nor of a hold that ended. */
+		if (step->barrier && outbox_prepared())
+			sender->attend = true;
+		outbox_read_arrivals(sender->go_back_to, step->barrier, &sender->arrivals);
 		sender->go_back_to = PG_INT64_MAX;
 		sender->look = false;
 		if (step->barrier)
-		{
-			sender->barrier_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), lc_poll_interval);
-			if (prepared && !sender->arrivals.undecided)
-				pg_atomic_write_u32(&my_database_slot->prepared, 0);
-		}
+			sender->barrier_at = after(lc_poll_interval);
 		step->wish_count = channels_wishes(step->wishes, MAX_WISHES, http_capacity(), http_in_flight());
 	}
 	step->claims = NULL;
@@ -405,6 +521,13 @@ claim_step(void *arg)
 static void
 record_step(void *arg)
 {
+	outbox_record(arg);
+}
+
+static void
+record_apart_step(void *arg)
+{
+	outbox_wait_briefly();
 	outbox_record(arg);
 }
 
@@ -428,24 +551,39 @@ database_step(const char *what, LcStep step, void *arg, LcBackoff *backoff)
 		long delay = Min((long) FIRST_BACKOFF_MS << Min(backoff->failures, 10), (long) LONGEST_BACKOFF_MS);
 
 		backoff->failures++;
-		backoff->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay);
+		backoff->until = after(delay);
 	}
 	return done;
 }
 
 static bool
-is_past(TimestampTz time)
+is_past(int64 time)
 {
-	return time <= GetCurrentTimestamp();
+	return time <= worker_clock();
 }
 
 /* Milliseconds until then, negative when it is past, a long time for never. */
 static long
-until(TimestampTz time)
+until(int64 time)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	return time == PG_INT64_MAX ? milliseconds(USECS_PER_DAY) : milliseconds(time - worker_clock());
+}
 
-	if (time == DT_NOEND || time - now > INT64CONST(86400000000))
-		return 86400000L;
-	return (long) ((time - now + (time > now ? 999 : 0)) / 1000);
+/* The same of a time in a table. */
+static long
+until_due(TimestampTz due)
+{
+	return due == DT_NOEND ? milliseconds(USECS_PER_DAY) : milliseconds(due - GetCurrentTimestamp());
+}
+
+static long
+milliseconds(int64 microseconds)
+{
+	return (long) ((Min(microseconds, USECS_PER_DAY) + (microseconds > 0 ? 999 : 0)) / 1000);
+}
+
+static int64
+after(int64 milliseconds)
+{
+	return worker_clock() + milliseconds * 1000;
 }

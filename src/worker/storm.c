@@ -144,7 +144,7 @@ storm_trips(const LcClaim *claim, int64 friend_id, Datum recipients, bool many, 
 		why = check_volume(claim, now);
 	if (why == NULL)
 		return false;
-	outbox_hold_channel(claim->channel_id, "breaker", why);
+	outbox_hold_channel(claim, "breaker", why);
 	ereport(LOG, (errmsg("linecrm holds channel %lld: %s", (long long) claim->channel_id, why),
 	              errhint("Cancel what should not go out, then SELECT linecrm.resume_channel(...).")));
 	return true;

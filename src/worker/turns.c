@@ -45,11 +45,10 @@ turns_run(LcTurn *turns, int count)
 	{
 		LcTurn *turn = &turns[i];
 		LcTurnStep step = {turn->name};
-		TimestampTz now = GetCurrentTimestamp();
 
-		if (turn->not_before > now)
+		if (turn->not_before > worker_clock())
 			continue;
-		CHECK_FOR_INTERRUPTS();
+		worker_check_interrupts();
 		if (worker_transaction(turn->what, turn_step, &step))
 		{
 			turn->failures = 0;
@@ -57,9 +56,8 @@ turns_run(LcTurn *turns, int count)
 			busy |= step.did > 0;
 			continue;
 		}
-		now = GetCurrentTimestamp();
-		turn->not_before = TimestampTzPlusMilliseconds(
-			now, Min((long) FIRST_BACKOFF_MS << Min(turn->failures, 10), (long) LONGEST_BACKOFF_MS));
+		turn->not_before =
+			worker_clock() + 1000 * Min((int64) FIRST_BACKOFF_MS << Min(turn->failures, 10), (int64) LONGEST_BACKOFF_MS);
 		turn->failures++;
 	}
 	if (busy)
@@ -67,14 +65,19 @@ turns_run(LcTurn *turns, int count)
 	return busy;
 }
 
-/* What a function without arguments says is the next time to look; DT_NOEND for NULL, errors and a missing function. */
-TimestampTz
+/*
+ * What a function without arguments says is the next time to look, by worker_clock(); PG_INT64_MAX for NULL, errors and a
+ * missing function.
+ */
+int64
 turns_ask_time(const char *function)
 {
 	LcTurnStep step = {function, true, 0, DT_NOEND};
 
 	(void) worker_transaction("look for what falls due next", turn_step, &step);
-	return step.time;
+	if (TIMESTAMP_NOT_FINITE(step.time))
+		return step.time == DT_NOBEGIN ? 0 : PG_INT64_MAX;
+	return worker_clock() + Min(step.time - GetCurrentTimestamp(), 365 * USECS_PER_DAY);
 }
 
 static void

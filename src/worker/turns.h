@@ -13,11 +13,11 @@ typedef struct LcTurn
 	const char *name;
 	const char *what; /* completes "linecrm could not ..." */
 	int failures;
-	TimestampTz not_before; /* after an error */
+	int64 not_before; /* after an error, by worker_clock() */
 	bool left_to_others;    /* who may stop at any time and tells nobody: look again soon */
 } LcTurn;
 
 extern bool turns_run(LcTurn *turns, int count);
-extern TimestampTz turns_ask_time(const char *function);
+extern int64 turns_ask_time(const char *function);
 
 #endif

@@ -14,9 +14,15 @@
  * wait five seconds for other sessions to go. So it looks each linecrm.poll_interval whether somebody holds the lock
  * that those commands take, and leaves; the launcher starts it again when the lock is free and the database still there.
  *
- * The only signal handlers are PostgreSQL's own: die() for SIGTERM, so that waits for synchronous standbys end too.
+ * The only signal handlers are PostgreSQL's own: die() for SIGTERM, so that waits for synchronous standbys end too. A
+ * cancel request ends the statement that runs and never the process.
+ *
+ * What a worker plans for itself (back-off, the next look) goes by worker_clock(), which nobody can set: a server whose
+ * clock is put back an hour would otherwise stand still for an hour. Times in tables are of the wall clock.
  */
 #include "postgres.h"
+
+#include <time.h>
 
 #include "access/xact.h"
 #include "catalog/pg_database.h"
@@ -51,7 +57,7 @@ LcWorkerSlot *my_worker = NULL;
 static Oid my_extension = InvalidOid;
 static bool extension_gone = false; /* dropped, or dropped and created anew */
 static bool left_politely = false;
-static TimestampTz last_look = 0;
+static int64 last_look = 0;
 static emit_log_hook_type previous_log_hook = NULL;
 
 static void attach(int slot_number, LcRole role);
@@ -141,14 +147,11 @@ worker_transaction(const char *what, LcStep step, void *arg)
 bool
 worker_must_leave(void)
 {
-	TimestampTz now;
-
 	if (ProcDiePending || extension_gone)
 		return true;
-	now = GetCurrentTimestamp();
-	if (!TimestampDifferenceExceeds(last_look, now, lc_poll_interval))
+	if (worker_clock() < last_look + lc_poll_interval * INT64CONST(1000))
 		return false;
-	last_look = now;
+	last_look = worker_clock();
 	if (database_wanted_by_others())
 	{
 		left_politely = true;
@@ -162,7 +165,7 @@ worker_must_leave(void)
 void
 worker_leave(void)
 {
-	CHECK_FOR_INTERRUPTS();
+	worker_check_interrupts();
 	if (extension_gone)
 	{
 		LWLockAcquire(lc_shared->lock, LW_EXCLUSIVE);
@@ -188,8 +191,29 @@ worker_wait(long timeout_ms)
 
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Max(limit, 0L), PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
+	worker_check_interrupts();
 	worker_reload();
+}
+
+/*
+ * Between two steps, where nothing runs that could be cancelled: pg_cancel_backend came too late, and so did a lock
+ * time-out whose lock was granted at that moment.
+ */
+void
+worker_check_interrupts(void)
+{
+	QueryCancelPending = false;
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Microseconds that never go back nor leap, since some time in the past. */
+int64
+worker_clock(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * INT64CONST(1000000) + time.tv_nsec / 1000;
 }
 
 void
@@ -326,12 +350,12 @@ static void
 log_error_of(const char *what, ErrorData *error)
 {
 	static char last_message[256];
-	static TimestampTz last_logged = 0;
-	TimestampTz now = GetCurrentTimestamp();
+	static int64 last_logged = 0;
+	int64 now = worker_clock();
 	bool same = strncmp(last_message, error->message, sizeof(last_message) - 1) == 0;
 
 	shmem_note_error(my_worker, error->message);
-	if (same && !TimestampDifferenceExceeds(last_logged, now, 60 * 1000))
+	if (same && now < last_logged + 60 * USECS_PER_SEC)
 		return;
 	strlcpy(last_message, error->message, sizeof(last_message));
 	last_logged = now;

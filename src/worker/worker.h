@@ -20,6 +20,8 @@ extern bool worker_must_leave(void);
 extern _Noreturn void worker_leave(void);
 extern bool worker_take_pending(LcRole role);
 extern void worker_wait(long timeout_ms);
+extern void worker_check_interrupts(void);
+extern int64 worker_clock(void);
 extern void worker_reload(void);
 
 #endif

@@ -4,7 +4,7 @@ use warnings;
 use LineCrm;
 use Test::More;
 
-my $crm = LineCrm->new(friends => 200);
+my $crm = LineCrm->new(friends => 200, conf => "linecrm.storm_limit = 0\n");
 my $node = $crm->node;
 $crm->wait_for("SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'linecrm sender'", 'the sender runs');
 

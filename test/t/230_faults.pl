@@ -105,9 +105,10 @@ $line->clear_faults;
 # In doubt, then cancelled: unknown, for LINE may have it.
 $line->fault('push:kind=500_after:count=1');
 $crm->sql("SELECT test_push(70, 'doubt')");
-$crm->wait_for("SELECT count(*) = 1 FROM linecrm_internal.outbox_waiting WHERE ambiguous_since IS NOT NULL", '500: in doubt');
-$crm->sql("UPDATE linecrm_internal.outbox_waiting SET due_at = now() + interval '1 hour';
-	UPDATE linecrm_internal.delivery d SET cancelled_at = now() FROM linecrm_internal.request r WHERE r.friend_id = 70 AND d.delivery_id = r.delivery_id;
+my $in_doubt = "WITH doubtful AS (UPDATE linecrm_internal.outbox_waiting SET due_at = now() + interval '1 hour' WHERE ambiguous_since IS NOT NULL RETURNING 1)
+	SELECT count(*) = 1 FROM doubtful"; # in one statement, before it is tried again
+$crm->wait_for($in_doubt, '500: in doubt');
+$crm->sql("UPDATE linecrm_internal.delivery d SET cancelled_at = now() FROM linecrm_internal.request r WHERE r.friend_id = 70 AND d.delivery_id = r.delivery_id;
 	SELECT linecrm_internal._wake('sender')");
 $crm->drain('cancelled in doubt: finished');
 is(outcomes('doubt'), 'unknown/cancelled x1', 'cancelled in doubt: unknown');
@@ -116,7 +117,7 @@ $line->clear_faults;
 # Twenty-three hours after the doubt began nothing is sent any more.
 $line->fault('push:kind=503_before:count=1');
 $crm->push(71, 'old');
-$crm->wait_for("SELECT count(*) = 1 FROM linecrm_internal.outbox_waiting WHERE ambiguous_since IS NOT NULL", '503: in doubt');
+$crm->wait_for($in_doubt, '503: in doubt');
 $crm->sql("UPDATE linecrm_internal.outbox_waiting SET ambiguous_since = now() - interval '23 hours 1 minute', due_at = now(); SELECT linecrm_internal._wake('sender')");
 $crm->drain('23 hours: finished');
 is(outcomes('old'), 'unknown/retry_limit x1', '23 hours: unknown');
