@@ -26,7 +26,6 @@ CREATE TABLE linecrm_internal.friend (
 	store_id         bigint,
 	origin           text NOT NULL DEFAULT 'person',
 	preferences      jsonb NOT NULL DEFAULT '{}',
-	attributes       jsonb NOT NULL DEFAULT '{}',
 	created_at       timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 85);
 COMMENT ON TABLE linecrm_internal.friend IS 'friend: one row a person and channel; status is the last known, by the time of LINE''s events';

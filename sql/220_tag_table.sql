@@ -1,7 +1,7 @@
 /*
  * 220_tag_table.sql
  *   Tags. friend_tag is the truth; tag_shard plus the visible rows of tag_delta is the same as sets, exact in every
- *   snapshot, for segments over millions. Functions: 350_tag.sql.
+ *   snapshot, for segments over millions. Functions: 350_tag.sql, 352_tag_verbs.sql.
  */
 
 CREATE SEQUENCE linecrm_internal.tag_id_seq;

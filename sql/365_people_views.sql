@@ -25,8 +25,7 @@ SELECT f.friend_id,
 	f.blocked_at,
 	f.last_message_at,
 	f.created_at,
-	f.origin,
-	f.attributes
+	f.origin
 FROM linecrm_internal.friend f
 	LEFT JOIN linecrm_internal.channel c ON c.channel_id = f.channel_id
 	LEFT JOIN linecrm_internal.store s ON s.store_id = f.store_id

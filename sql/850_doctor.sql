@@ -70,7 +70,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	listed text := current_setting('linecrm.databases');
-	left_out boolean := btrim(listed) <> '' AND current_database() <> ALL (regexp_split_to_array(btrim(replace(listed, '"', '')), '\s*,\s*'));
+	left_out boolean := btrim(listed) <> '' AND current_database() <> ALL (regexp_split_to_array(btrim(replace(listed, '"', '')), '[[:space:]]*,[[:space:]]*'));
 BEGIN
 	RETURN QUERY
 		SELECT w.name, a.pid IS NOT NULL,
