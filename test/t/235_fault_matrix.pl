@@ -1,4 +1,4 @@
-# Each kind of fault at the first, second and third attempt, for push, multicast, reply and broadcast; after all of it an
+# Each kind of fault at the first, second and third attempt, for push and multicast, and of a reply; after all of it an
 # exact account: what the sandbox accepted, for whom, how often, against what is written here.
 #
 # Each kind of fault strikes requests with its name in their text, so that those of one round run at the same time. At
