@@ -49,6 +49,7 @@ CREATE TABLE linecrm_internal.delivery (
 	recipients       bigint,
 	requests         bigint,
 	contents         bigint,
+	validating       bigint[],
 	reason           text,
 	detail           text,
 	held_reason      text,
@@ -73,6 +74,7 @@ COMMENT ON COLUMN linecrm_internal.delivery.due_at IS 'when it is to start; NULL
 COMMENT ON COLUMN linecrm_internal.delivery.audience IS 'frozen at planning: who will be sent to, after exclusions';
 COMMENT ON COLUMN linecrm_internal.delivery.named IS 'how many the segment or the set named: recipients plus exclusions';
 COMMENT ON COLUMN linecrm_internal.delivery.finished_at IS 'set for campaigns when no request is unfinished, for single sends only when nothing was to be sent; other single sends are finished when their request has an outcome';
+COMMENT ON COLUMN linecrm_internal.delivery.validating IS 'requests to LINE''s validate endpoint that have not passed: while there are any, nothing of it is claimed; NULL: none was made';
 COMMENT ON COLUMN linecrm_internal.delivery.held_reason IS 'person, at_most, several_rows, duplicate, quota, segment_failed, push_burst, content, breaker; while set, nothing of it is claimed';
 CREATE TABLE linecrm_internal.delivery_campaign PARTITION OF linecrm_internal.delivery FOR VALUES IN (-1);
 
@@ -121,14 +123,16 @@ COMMENT ON TABLE linecrm_internal.delivery_total IS 'local: what became of a fin
 
 CREATE SEQUENCE linecrm_internal.content_id_seq;
 CREATE TABLE linecrm_internal.content (
-	slot        smallint NOT NULL,
-	content_id  bigint NOT NULL DEFAULT nextval('linecrm_internal.content_id_seq'),
-	channel_id  bigint NOT NULL,
-	body        bytea NOT NULL,
-	digest      bytea NOT NULL,
+	slot          smallint NOT NULL,
+	content_id    bigint NOT NULL DEFAULT nextval('linecrm_internal.content_id_seq'),
+	channel_id    bigint NOT NULL,
+	body          bytea NOT NULL,
+	digest        bytea NOT NULL,
+	validated_at  timestamptz,
 	PRIMARY KEY (content_id, slot)
 ) PARTITION BY LIST (slot);
 COMMENT ON TABLE linecrm_internal.content IS 'local: bodies as final bytes, once each: a JSON object without the target, {"messages":[...]}; stored so that no upgrade can change a retry';
+COMMENT ON COLUMN linecrm_internal.content.validated_at IS 'when LINE''s validate endpoint found nothing wrong with it; a refusal that names nothing is then not about the content';
 ALTER TABLE linecrm_internal.content ALTER COLUMN body SET STORAGE EXTENDED;
 
 CREATE SEQUENCE linecrm_internal.request_id_seq;

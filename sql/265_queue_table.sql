@@ -54,6 +54,6 @@ CREATE TABLE linecrm_internal.outbox_waiting (
 	ambiguous_since  timestamptz,
 	PRIMARY KEY (request_slot, request_id)
 );
-COMMENT ON TABLE linecrm_internal.outbox_waiting IS 'local: requests not due yet; reason: scheduled, backoff, rate, channel_held, delivery_held, rotated';
+COMMENT ON TABLE linecrm_internal.outbox_waiting IS 'local: requests not due yet; reason: scheduled, backoff, rate, channel_held, delivery_held, validating, rotated';
 CREATE INDEX outbox_waiting_due_at_idx ON linecrm_internal.outbox_waiting (channel_id, due_at);
 CREATE INDEX outbox_waiting_delivery_id_idx ON linecrm_internal.outbox_waiting (delivery_id);

@@ -383,6 +383,7 @@ DECLARE
 	month smallint := linecrm_internal._month_slot(now());
 	plan record;
 	starts_at timestamptz;
+	validates boolean;
 BEGIN
 	SELECT * INTO STRICT d FROM linecrm_internal.delivery_campaign c WHERE c.delivery_id = _plan_delivery.delivery_id FOR UPDATE;
 	content := linecrm_internal._messages_of(d);
@@ -431,11 +432,21 @@ BEGIN
 	exclusions AS (
 		INSERT INTO linecrm_internal.exclusion (slot, channel_id, delivery_slot, delivery_id, reason, members, detail)
 		SELECT month, d.channel_id, d.slot, d.delivery_id, p.reason, p.members, p.detail
-		FROM planned p CROSS JOIN free WHERE p.part = 'excluded')
+		FROM planned p CROSS JOIN free WHERE p.part = 'excluded'),
+	-- What LINE is asked about first: see 385_validate.sql.
+	sample AS (
+		SELECT array_agg(s.content_id) AS content_ids, array_agg(s.kind) AS kinds
+		FROM (SELECT b.content_id, b.kind FROM (SELECT p.content_id, CASE WHEN linecrm.cardinality(p.members) > 1 THEN 'multicast' ELSE 'push' END AS kind
+					FROM planned p WHERE p.part = 'content' ORDER BY octet_length(p.body) DESC, p.content_id LIMIT 25) AS b
+			UNION
+			SELECT m.content_id, m.kind FROM (SELECT p.content_id, CASE WHEN linecrm.cardinality(p.members) > 1 THEN 'multicast' ELSE 'push' END AS kind
+					FROM planned p WHERE p.part = 'content' ORDER BY linecrm.cardinality(p.members) DESC, p.content_id LIMIT 25) AS m
+			ORDER BY content_id) AS s)
 	SELECT f.named, f.audience, linecrm.cardinality(f.audience) AS recipients, f.contents, v.reason, v.detail, v.hint,
-		coalesce(v.refused, false) AS refused, (SELECT array_agg(r.request_id) FROM requests r) AS request_ids
+		coalesce(v.refused, false) AS refused, (SELECT array_agg(r.request_id) FROM requests r) AS request_ids,
+		s.content_ids, s.kinds
 	INTO plan
-	FROM facts f LEFT JOIN verdict v ON true;
+	FROM facts f CROSS JOIN sample s LEFT JOIN verdict v ON true;
 
 	IF plan.refused AND asked THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -446,19 +457,25 @@ BEGIN
 			AND plan.recipients > current_setting('linecrm.confirm_above')::bigint THEN
 		starts_at := starts_at + current_setting('linecrm.undo_window')::interval;
 	END IF;
+	validates := cardinality(plan.request_ids) > 1;
 	UPDATE linecrm_internal.delivery_campaign c SET
 		named = plan.named, recipients = plan.recipients, contents = plan.contents,
 		content_digest = linecrm_internal._content_digest(content),
 		segment_version = (SELECT s.version FROM linecrm_internal.segment s WHERE s.segment_id = c.segment_id),
 		audience = CASE WHEN plan.reason IS NULL THEN plan.audience END,
 		requests = CASE WHEN plan.reason IS NULL THEN coalesce(cardinality(plan.request_ids), 0) END,
+		validating = CASE WHEN validates THEN linecrm_internal._ask_line(d, month, plan.content_ids, plan.kinds) END,
 		planned_at = CASE WHEN plan.reason IS NULL THEN clock_timestamp() END,
 		due_at = CASE WHEN asked THEN starts_at ELSE c.due_at END,
 		held_reason = plan.reason, held_detail = plan.detail, held_by = NULL,
 		held_at = CASE WHEN plan.reason IS NOT NULL THEN clock_timestamp() END
 	WHERE c.delivery_id = _plan_delivery.delivery_id;
 	IF plan.request_ids IS NOT NULL THEN
-		PERFORM linecrm_internal._enqueue(month, plan.request_ids, starts_at);
+		IF validates AND starts_at <= clock_timestamp() THEN
+			PERFORM linecrm_internal._enqueue(month, plan.request_ids, coalesce(d.not_after, 'infinity'), 'validating');
+		ELSE
+			PERFORM linecrm_internal._enqueue(month, plan.request_ids, starts_at);
+		END IF;
 	ELSIF plan.reason IS NULL THEN
 		PERFORM linecrm_internal._finish_delivery(_plan_delivery.delivery_id);
 	END IF;

@@ -219,6 +219,10 @@ BEGIN
 	END IF;
 	UPDATE linecrm_internal.delivery x SET held_reason = NULL, held_detail = NULL, held_by = NULL, held_at = NULL
 	WHERE x.slot = d.slot AND x.delivery_id = d.delivery_id;
+	IF d.slot = -1 AND (d.held_reason = 'content' OR d.validating <> '{}') THEN
+		UPDATE linecrm_internal.delivery_campaign x SET validating = linecrm_internal._ask_again(d), detail = NULL
+		WHERE x.delivery_id = d.delivery_id;
+	END IF;
 	people := linecrm_internal._movable(d);
 	PERFORM linecrm_internal._audit('resume', d.channel_id, d.delivery_id::text, people, jsonb_build_object('was', d.held_reason));
 	PERFORM linecrm_internal._wake('sender');

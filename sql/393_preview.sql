@@ -3,14 +3,16 @@
  *   What a delivery would do: the plan of 380_plan.sql, counted instead of written, with quota, money, time and samples.
  */
 
-/* LINE's plans in Japan since 2023-06: free messages a month and the price of further ones. Prices before tax. */
+/*
+ * LINE's plans in Japan since 2023-06: free messages a month and the price of further ones, before tax. Of the standard
+ * plan LINE says "up to 3 yen each, falling with volume" and does not publish the steps; what others report of them is
+ * confirmed nowhere. So every further message is counted at 3 yen: the sum is an upper bound, and is shown as one.
+ */
 CREATE VIEW linecrm_internal.price_tier (plan, free_messages, from_message, to_message, yen) AS VALUES
 	('communication', 200::bigint, NULL::bigint, NULL::bigint, NULL::numeric),
 	('light', 5000, NULL, NULL, NULL),
-	('standard', 30000, 1, 50000, 3.0),
-	('standard', 30000, 50001, 100000, 2.8),
-	('standard', 30000, 100001, NULL, 2.6);
-COMMENT ON VIEW linecrm_internal.price_tier IS 'price of messages beyond the free ones, by volume; no price: none can be bought. The steps above 50,000 are what others report, LINE does not publish them';
+	('standard', 30000, 1, NULL, 3.0);
+COMMENT ON VIEW linecrm_internal.price_tier IS 'the most that a message beyond the free ones costs, by volume; no price: none can be bought';
 
 CREATE FUNCTION linecrm_internal._extra_yen(plan text, already bigint, more bigint) RETURNS numeric
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -27,7 +29,7 @@ BEGIN
 		FROM linecrm_internal.price_tier t WHERE t.plan = _extra_yen.plan AND t.yen IS NOT NULL);
 END
 $$;
-COMMENT ON FUNCTION linecrm_internal._extra_yen(text, bigint, bigint) IS 'what so many more messages cost in a month in which some were already sent';
+COMMENT ON FUNCTION linecrm_internal._extra_yen(text, bigint, bigint) IS 'what so many more messages cost at most in a month in which some were already sent';
 
 CREATE FUNCTION linecrm_internal._preview(d linecrm_internal.delivery)
 RETURNS TABLE (part text, item text, item_ja text, friends bigint, value text, detail text)
@@ -96,9 +98,10 @@ BEGIN
 		UNION ALL
 		SELECT 51, 'quota', 'after', '送信後の残り', NULL, coalesce(linecrm_internal._figure(CASE WHEN quota.remaining IS NOT NULL THEN greatest(quota.remaining - f.recipients, 0) END), 'unknown'), NULL FROM facts f
 		UNION ALL
-		SELECT 60, 'cost', 'yen', '追加料金 (円、税別)', f.recipients,
+		SELECT 60, 'cost', 'yen', '追加料金の上限 (円、税別)', f.recipients,
 			to_char(linecrm_internal._extra_yen(c.plan, coalesce(quota.used, 0) + quota.reserved, f.recipients), 'FM999,999,999,990.##'),
-			format('plan %s%s', c.plan, CASE WHEN quota.used IS NULL THEN ', as if nothing was sent this month' ELSE '' END) FROM facts f
+			format('%splan %s%s', CASE WHEN EXISTS (SELECT FROM linecrm_internal.price_tier t WHERE t.plan = c.plan AND t.yen IS NOT NULL)
+				THEN 'at most, LINE''s price falls with volume; ' ELSE '' END, c.plan, CASE WHEN quota.used IS NULL THEN ', as if nothing was sent this month' ELSE '' END) FROM facts f
 		UNION ALL
 		SELECT 70, 'time', 'starts_at', '開始', NULL, to_char(s.starts_at AT TIME ZONE c.time_zone, 'YYYY-MM-DD HH24:MI:SS'), c.time_zone
 		FROM starting s CROSS JOIN facts f WHERE f.recipients > 0

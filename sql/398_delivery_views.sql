@@ -24,7 +24,7 @@ CREATE VIEW linecrm.label (kind, name, label_ja) AS VALUES
 	('reason', 'token', 'アクセストークンが無効'), ('reason', 'monthly_limit', '月間上限に到達'), ('reason', 'quota_reserved', '予約分で通数不足'),
 	('reason', 'installation', '復元された別環境'), ('reason', 'channel_held', 'チャネル保留中'), ('reason', 'delivery_held', '配信保留中'),
 	('reason', 'scheduled', '予約'), ('reason', 'backoff', '再試行待ち'), ('reason', 'rate', '速度制限待ち'), ('reason', 'rotated', '送信待ち'),
-	('reason', 'due', '送信待ち'),
+	('reason', 'validating', '内容の確認待ち'), ('reason', 'due', '送信待ち'),
 	('reason', 'accepted', '受付済み'), ('reason', 'accepted_before', '受付済み (再送で確認)'), ('reason', 'rejected', 'LINE が拒否'),
 	('reason', 'recipient_refused', '宛先を LINE が拒否'), ('reason', 'unknown', '送信結果が不明'), ('reason', 'retry_limit', '再試行の期限切れ'),
 	('reason', 'sender_stopped', '送信中に停止'), ('reason', 'unknown_kind', '未対応の種類'), ('reason', 'decided', '担当者が判断'),
@@ -53,7 +53,7 @@ SELECT d.delivery_id, c.name AS channel, d.kind, d.class, d.key, s.state, l.labe
 	CASE WHEN s.state IN ('planned', 'running') AND d.planned_at IS NOT NULL THEN greatest(d.due_at, now())
 		+ make_interval(secs => ceil(greatest(d.recipients - n.ended - n.dropped, 0)::numeric / greatest(d.recipients, 1) * d.requests
 			/ CASE WHEN d.requests = d.recipients THEN 2000 ELSE 200 END)::double precision) END AS eta_at,
-	coalesce(d.held_reason, d.reason) AS reason, r.label_ja AS reason_ja, coalesce(d.held_detail, d.detail) AS detail,
+	w.reason, r.label_ja AS reason_ja, coalesce(d.held_detail, d.detail) AS detail,
 	d.held_reason, d.held_by::text AS held_by, d.held_at, d.due_at, d.not_after, d.at_most, d.friend_id,
 	d.created_at, d.created_by::text AS created_by, d.released_at, d.released_by::text AS released_by, d.planned_at,
 	d.cancelled_at, d.cancelled_by::text AS cancelled_by, coalesce(d.finished_at, CASE WHEN d.slot >= 0 THEN n.last_at END) AS finished_at
@@ -80,8 +80,10 @@ CROSS JOIN LATERAL (
 			WHERE o.delivery_id = d.delivery_id AND d.finished_at IS NULL AND o.outcome NOT IN ('split', 'superseded')) AS x) AS n
 CROSS JOIN LATERAL (SELECT linecrm_internal._delivery_state(d.due_at, d.planned_at, d.finished_at, d.held_reason, d.cancelled_at, d.failed_at,
 	d.slot >= 0 AND n.has_outcome) AS state) AS s
+CROSS JOIN LATERAL (SELECT coalesce(d.held_reason, d.reason,
+	CASE WHEN s.state IN ('planned', 'running') AND d.validating <> '{}' THEN 'validating' END) AS reason) AS w
 LEFT JOIN linecrm.label l ON l.kind = 'delivery' AND l.name = s.state
-LEFT JOIN linecrm.label r ON r.kind = 'reason' AND r.name = coalesce(d.held_reason, d.reason);
+LEFT JOIN linecrm.label r ON r.kind = 'reason' AND r.name = w.reason;
 COMMENT ON VIEW linecrm.delivery_progress IS 'one row a delivery: its state, how many got it, how many wait, when it will be done, why it is held';
 
 CREATE VIEW linecrm.delivery_outcome WITH (security_invoker) AS
@@ -153,9 +155,10 @@ FROM (
 	FROM linecrm_internal.delivery d
 	WHERE d.slot = -1 AND d.due_at IS NOT NULL AND d.planned_at IS NULL AND d.cancelled_at IS NULL AND d.failed_at IS NULL AND d.finished_at IS NULL
 	UNION ALL
-	SELECT w.channel_id, CASE WHEN d.slot = -1 THEN w.delivery_id END, coalesce(ch.held_reason, d.held_reason, w.reason),
-		coalesce(CASE WHEN ch.held_reason IS NOT NULL THEN ch.held_detail END, d.held_detail), count(*), sum(q.friends),
-		min(w.due_at) FILTER (WHERE w.due_at < 'infinity')
+	SELECT w.channel_id, CASE WHEN d.slot = -1 THEN w.delivery_id END,
+		coalesce(ch.held_reason, d.held_reason, CASE WHEN d.validating <> '{}' AND w.due_at = 'infinity' THEN 'validating' ELSE w.reason END),
+		coalesce(CASE WHEN ch.held_reason IS NOT NULL THEN ch.held_detail END, d.held_detail, d.detail), count(*), sum(q.friends),
+		min(w.due_at) FILTER (WHERE w.due_at < 'infinity' AND w.reason <> 'validating')
 	FROM linecrm_internal.outbox_waiting w
 	JOIN linecrm_internal.request q ON q.slot = w.request_slot AND q.request_id = w.request_id
 	JOIN linecrm_internal.channel ch ON ch.channel_id = w.channel_id
@@ -189,7 +192,7 @@ CROSS JOIN LATERAL (
 	SELECT (SELECT count(*) FROM linecrm_internal.outbox o WHERE o.channel_id = c.channel_id)
 		+ (SELECT count(*) FROM linecrm_internal.outbox_waiting w WHERE w.channel_id = c.channel_id) AS waiting) AS q
 LEFT JOIN linecrm.label l ON l.kind = 'reason' AND l.name = c.held_reason;
-COMMENT ON VIEW linecrm.channel_status IS 'what a channel has left this month, what it costs so far, how many requests wait, and why it is held';
+COMMENT ON VIEW linecrm.channel_status IS 'what a channel has left this month, what it costs so far at most, how many requests wait, and why it is held';
 
 /* Sets of people of a delivery, for the next segment. */
 

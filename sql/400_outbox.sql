@@ -44,10 +44,11 @@ COMMENT ON FUNCTION linecrm_internal._worker_status() IS 'one row a worker that 
 
 /*
  * Puts requests that this transaction wrote into the queue, in the order of their numbers, and returns how many.
- * due_at in the future: they wait until then. The transaction id is taken before the first outbox id is drawn: the
- * sender relies on it to know when every id below a given one has been decided (src/worker/outbox.c).
+ * due_at in the future: they wait until then, for that reason. The transaction id is taken before the first outbox id is
+ * drawn: the sender relies on it to know when every id below a given one has been decided (src/worker/outbox.c).
  */
-CREATE FUNCTION linecrm_internal._enqueue(request_slot smallint, request_ids bigint[], due_at timestamptz DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION linecrm_internal._enqueue(request_slot smallint, request_ids bigint[], due_at timestamptz DEFAULT NULL,
+	reason text DEFAULT 'scheduled') RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -58,7 +59,7 @@ BEGIN
 	IF _enqueue.due_at > clock_timestamp() THEN
 		INSERT INTO linecrm_internal.outbox_waiting
 			(request_slot, request_id, channel_id, lane, delivery_slot, delivery_id, due_at, reason)
-		SELECT r.slot, r.request_id, r.channel_id, r.lane, r.delivery_slot, r.delivery_id, _enqueue.due_at, 'scheduled'
+		SELECT r.slot, r.request_id, r.channel_id, r.lane, r.delivery_slot, r.delivery_id, _enqueue.due_at, _enqueue.reason
 		FROM linecrm_internal.request r
 		WHERE r.slot = _enqueue.request_slot AND r.request_id = ANY (_enqueue.request_ids);
 		GET DIAGNOSTICS queued = ROW_COUNT;
@@ -79,7 +80,7 @@ BEGIN
 	RETURN queued;
 END
 $$;
-COMMENT ON FUNCTION linecrm_internal._enqueue(smallint, bigint[], timestamptz) IS 'puts written requests into the queue; returns how many';
+COMMENT ON FUNCTION linecrm_internal._enqueue(smallint, bigint[], timestamptz, text) IS 'puts written requests into the queue; returns how many';
 
 /*
  * One request that has no recipients of ours: profile, quota, loading, broadcast... params fill the path; a body, where
@@ -149,7 +150,8 @@ COMMENT ON FUNCTION linecrm_internal._move_due(bigint) IS 'moves what is due fro
 /*
  * The sender met a row that is held, cancelled or too late: all rows of its delivery (of its channel, for a channel that
  * is held) leave the lane, up to 10,000 at a time. In doubt, a cancelled or late row ends as unknown, not as its wish.
- * At the monthly limit only what counts against it is held: replies and questions go on.
+ * At the monthly limit only what counts against it is held: replies and questions go on. What waits for LINE's validate
+ * endpoint comes back at not_after at the latest, to expire.
  */
 CREATE FUNCTION linecrm_internal._set_aside(why text, channel_id bigint, lane smallint, from_id bigint, delivery_id bigint,
 	epoch bigint, whole_channel boolean) RETURNS bigint
@@ -161,7 +163,7 @@ DECLARE
 	moved bigint;
 BEGIN
 	WITH chosen AS (
-		SELECT o.slot, o.channel_id, o.lane, o.outbox_id
+		SELECT o.slot, o.channel_id, o.lane, o.outbox_id, r.not_after
 		FROM linecrm_internal.outbox o
 		JOIN linecrm_internal.request r ON r.slot = o.request_slot AND r.request_id = o.request_id
 		WHERE o.channel_id = _set_aside.channel_id AND o.lane = _set_aside.lane AND o.outbox_id >= _set_aside.from_id
@@ -172,26 +174,27 @@ BEGIN
 	gone AS (
 		DELETE FROM linecrm_internal.outbox o USING chosen c
 		WHERE o.slot = c.slot AND o.channel_id = c.channel_id AND o.lane = c.lane AND o.outbox_id = c.outbox_id
-		RETURNING o.*),
+		RETURNING o.*, c.not_after),
 	waiting AS (
 		INSERT INTO linecrm_internal.outbox_waiting (request_slot, request_id, channel_id, lane, delivery_slot, delivery_id,
 			due_at, reason, attempts, ambiguous_since)
-		SELECT g.request_slot, g.request_id, g.channel_id, g.lane, g.delivery_slot, g.delivery_id, 'infinity', _set_aside.why,
+		SELECT g.request_slot, g.request_id, g.channel_id, g.lane, g.delivery_slot, g.delivery_id,
+			CASE _set_aside.why WHEN 'validating' THEN coalesce(g.not_after, 'infinity') ELSE 'infinity' END, _set_aside.why,
 			g.attempts, g.ambiguous_since
-		FROM gone g WHERE _set_aside.why LIKE '%held'),
+		FROM gone g WHERE _set_aside.why NOT IN ('cancelled', 'expired')),
 	ended AS (
 		INSERT INTO linecrm_internal.outcome (slot, request_id, channel_id, delivery_slot, delivery_id, outcome, reason, friends, attempts)
 		SELECT g.request_slot, g.request_id, g.channel_id, g.delivery_slot, g.delivery_id,
 			CASE WHEN g.ambiguous_since IS NULL THEN _set_aside.why ELSE 'unknown' END,
 			CASE _set_aside.why WHEN 'expired' THEN 'not_after' ELSE 'cancelled' END,
 			linecrm_internal._people_left(g.request_slot, g.request_id), g.attempts
-		FROM gone g WHERE _set_aside.why NOT LIKE '%held')
+		FROM gone g WHERE _set_aside.why IN ('cancelled', 'expired'))
 	SELECT count(*) INTO moved FROM gone;
 	PERFORM linecrm_internal._wake('planner');
 	RETURN moved;
 END
 $$;
-COMMENT ON FUNCTION linecrm_internal._set_aside(text, bigint, smallint, bigint, bigint, bigint, boolean) IS 'takes held, cancelled or expired rows out of a lane';
+COMMENT ON FUNCTION linecrm_internal._set_aside(text, bigint, smallint, bigint, bigint, bigint, boolean) IS 'takes held, cancelled, expired or not yet validated rows out of a lane';
 
 /*
  * After somebody resumed, cancelled or set a credential: what waits for no reason any more, or will never be sent, falls
@@ -217,7 +220,9 @@ BEGIN
 		FROM linecrm_internal.delivery_campaign d
 		JOIN linecrm_internal.outbox_waiting h ON h.delivery_id = d.delivery_id AND h.due_at > clock_timestamp()
 		WHERE d.planned_at IS NOT NULL AND d.finished_at IS NULL
-			AND (d.cancelled_at IS NOT NULL OR (d.held_reason IS NULL AND h.reason = 'delivery_held')) LIMIT 10000) AS freed
+			AND (d.cancelled_at IS NOT NULL
+				OR (d.held_reason IS NULL AND coalesce(d.validating, '{}') = '{}' AND h.reason IN ('delivery_held', 'validating')))
+		LIMIT 10000) AS freed
 	WHERE w.request_slot = freed.request_slot AND w.request_id = freed.request_id;
 	GET DIAGNOSTICS touched = ROW_COUNT;
 	total := total + touched;
@@ -232,7 +237,7 @@ BEGIN
 	RETURN total + touched;
 END
 $$;
-COMMENT ON FUNCTION linecrm_internal._attend() IS 'makes waiting rows due whose hold has ended or whose delivery was cancelled';
+COMMENT ON FUNCTION linecrm_internal._attend() IS 'makes waiting rows due whose hold has ended, whose contents passed LINE''s check, or whose delivery was cancelled';
 
 /*
  * The sender saw the wall clock go back. A back-off is of minutes, and its end was written by the old time. A doubt is

@@ -126,6 +126,31 @@ BEGIN
 		linecrm_internal._integrity_row('requests count their recipients', x.wrong, x.example) AS r;
 
 	RETURN QUERY SELECT r.* FROM (
+		SELECT count(*) AS wrong, min(format('request %s of %s: %s in its outcome, %s dropped', q.request_id, q.friends, o.friends, e.friends)) AS example
+		FROM linecrm_internal.outcome o
+			JOIN linecrm_internal.request q ON q.slot = o.slot AND q.request_id = o.request_id
+			CROSS JOIN LATERAL (SELECT linecrm.cardinality((SELECT linecrm.friendset_union_agg(x.members) FROM linecrm_internal.exclusion x
+				WHERE x.slot = q.slot AND x.request_id = q.request_id)) AS friends) AS e
+		WHERE q.friends <> o.friends + e.friends) AS x,
+		linecrm_internal._integrity_row('an outcome has everybody who was not dropped', x.wrong, x.example) AS r;
+
+	RETURN QUERY SELECT r.* FROM (
+		SELECT count(*) AS wrong, min(format('delivery %s: named %s, %s in its totals', d.delivery_id, d.named, t.friends)) AS example
+		FROM linecrm_internal.delivery_campaign d
+			CROSS JOIN LATERAL (SELECT coalesce(sum(x.friends), 0) AS friends FROM linecrm_internal.delivery_total x
+				WHERE x.delivery_id = d.delivery_id) AS t
+		WHERE d.finished_at IS NOT NULL AND d.named <> t.friends) AS x,
+		linecrm_internal._integrity_row('totals have everybody named', x.wrong, x.example) AS r;
+
+	RETURN QUERY SELECT r.* FROM (
+		SELECT count(*) AS wrong, min(format('delivery %s: request %s', d.delivery_id, v.request_id)) AS example
+		FROM linecrm_internal.delivery_campaign d
+			CROSS JOIN LATERAL unnest(d.validating) AS v (request_id)
+			LEFT JOIN linecrm_internal.request q ON q.request_id = v.request_id
+		WHERE d.finished_at IS NULL AND (q.kind IS NULL OR q.kind NOT LIKE 'validate%' OR q.delivery_id IS NOT NULL)) AS x,
+		linecrm_internal._integrity_row('deliveries that LINE checks have their questions', x.wrong, x.example) AS r;
+
+	RETURN QUERY SELECT r.* FROM (
 		SELECT count(*) AS wrong, min(format('delivery %s: %s recipients, %s in its requests', d.delivery_id, d.recipients, q.friends)) AS example
 		FROM linecrm_internal.delivery d
 			JOIN (SELECT r.delivery_slot, r.delivery_id, sum(r.friends) AS friends, count(*) AS requests

@@ -279,7 +279,8 @@ judge(LcFlight *flight, const LcTransfer *transfer)
 	LcResult *result = &flight->result;
 	LcAnswer answer = {lc_transport_of_curl(transfer->curl_code, transfer->may_have_sent), transfer->status,
 					   transfer->answer, transfer->answer_size};
-	LcSituation situation = {flight->claim.doubt_before != 0, false, flight->claim.recipients};
+	LcSituation situation = {flight->claim.doubt_before != 0, flight->claim.content_validated,
+							 flight->claim.recipients};
 
 	lc_outcome(flight->claim.kind, &answer, &situation, &result->outcome);
 	result->status = transfer->status;

@@ -32,6 +32,7 @@ typedef struct LcClaim
 	char retry_key[37]; /* "": none */
 	int friends;	   /* of the request */
 	int recipients;	   /* user ids in the body */
+	bool content_validated; /* by LINE's validate endpoint */
 
 	/* what is sent; in the memory of the claim's turn */
 	uint8_t (*users)[LC_USER_ID_SIZE]; /* ascending */

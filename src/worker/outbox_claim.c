@@ -8,7 +8,7 @@
  *   exclude   who may no longer be sent to: recorded once
  *   lease     the chosen rows: epoch, attempts, ambiguous_since
  *   finish    what ends without being sent: expired, nobody left, too long in doubt
- *   set aside what is held or cancelled, the whole delivery or channel at once
+ *   set aside what is held, cancelled or not validated yet, the whole delivery or channel at once
  *
  * The rule about doubt: while nothing is in doubt (ambiguous_since is null) nobody has got this request, so its people
  * are looked at afresh and may be dropped. Once it is in doubt the bytes are fixed: nobody is dropped any more, and if
@@ -57,10 +57,11 @@ enum
 	LOOK_REPLY_TOKEN,
 	LOOK_PARAMS,
 	LOOK_CONTENT,
+	LOOK_VALIDATED,
 	LOOK_NOT_AFTER,
 	LOOK_DELIVERY_NOT_AFTER,
 	LOOK_CANCELLED,
-	LOOK_DELIVERY_HELD,
+	LOOK_DELIVERY_WAITS,
 	LOOK_CHANNEL_HELD,
 	LOOK_CREDENTIAL_VERSION,
 	LOOK_USER_ID,
@@ -129,8 +130,9 @@ look(LcClaiming *claiming)
 	static const char sql[] =
 		"SELECT w.wish, o.slot, o.outbox_id, o.request_slot, o.request_id, o.delivery_slot, o.delivery_id, o.attempts,"
 		"       o.ambiguous_since, r.kind, r.retry_key::text, r.recipients, r.friend_id,"
-		"       r.friends, r.chat_id, r.reply_token, r.params::text, c.body, r.not_after, d.not_after,"
-		"       d.cancelled_at IS NOT NULL, d.held_reason IS NOT NULL, ch.held_reason, ch.credential_version, f.user_id,"
+		"       r.friends, r.chat_id, r.reply_token, r.params::text, c.body, c.validated_at IS NOT NULL, r.not_after, d.not_after,"
+		"       d.cancelled_at IS NOT NULL, CASE WHEN d.held_reason IS NOT NULL THEN 'delivery_held'"
+		"       WHEN d.validating <> '{}' THEN 'validating' END, ch.held_reason, ch.credential_version, f.user_id,"
 		"       f.status <> 'blocked' OR (d.kind = 'push' AND f.last_message_at > clock_timestamp() - interval '7 days')"
 		" FROM unnest($1, $2, $3, $4, $5) AS w(wish, channel_id, lane, next_id, credit)"
 		" CROSS JOIN LATERAL (SELECT q.* FROM linecrm_internal.outbox q"
@@ -257,24 +259,24 @@ judge_row(LcClaiming *claiming, LcWish *wish, LcClaim *claim)
 	return true;
 }
 
-/* Held and cancelled, or expired as a whole: the delivery's rows leave the lane together. True if this is such a row. */
+/* Held, cancelled, not validated, expired as a whole: the delivery's rows leave the lane together. True if it is so. */
 static bool
 set_aside(LcClaiming *claiming, LcWish *wish, const LcClaim *claim)
 {
 	char *held = SPI_getvalue(claiming->row, claiming->looked->tupdesc, LOOK_CHANNEL_HELD);
-	bool isnull;
-	TimestampTz not_after = DatumGetTimestampTz(look_at(claiming, LOOK_DELIVERY_NOT_AFTER, &isnull));
+	char *waits = SPI_getvalue(claiming->row, claiming->looked->tupdesc, LOOK_DELIVERY_WAITS);
+	TimestampTz not_after = look_int64(claiming, LOOK_DELIVERY_NOT_AFTER);
 
 	if (look_bool(claiming, LOOK_CANCELLED))
 		set_aside_all(claiming, wish, claim, "cancelled", false);
-	else if (!isnull && not_after < claiming->now)
+	else if (not_after != 0 && not_after < claiming->now)
 		set_aside_all(claiming, wish, claim, "expired", false);
 	else if (held != NULL &&
 			 ((strcmp(held, "monthly_limit") != 0 && strcmp(held, "quota_reserved") != 0) ||
 			  (claim->kind != NULL && lc_kind_has(claim->kind, LC_KIND_COUNTED))))
 		set_aside_all(claiming, wish, claim, "channel_held", true);
-	else if (look_bool(claiming, LOOK_DELIVERY_HELD))
-		set_aside_all(claiming, wish, claim, "delivery_held", false);
+	else if (waits != NULL)
+		set_aside_all(claiming, wish, claim, waits, false);
 	else
 		return false;
 	return true;
@@ -372,8 +374,7 @@ one_friend(LcClaiming *claiming, LcClaim *claim)
 		end_without_people(claiming, claim);
 		return false;
 	}
-	claim->users = MemoryContextAlloc(claiming->turn, LC_USER_ID_SIZE);
-	memcpy(claim->users[0], DatumGetPointer(user_id), LC_USER_ID_SIZE);
+	claim->users = memcpy(MemoryContextAlloc(claiming->turn, LC_USER_ID_SIZE), DatumGetPointer(user_id), LC_USER_ID_SIZE);
 	claim->recipients = 1;
 	return true;
 }
@@ -533,6 +534,7 @@ read_claim(LcClaiming *claiming, LcWish *wish)
 	claim->doubt_before = look_int64(claiming, LOOK_AMBIGUOUS_SINCE);
 	claim->leased_at = claiming->now;
 	claim->friends = (int) look_int64(claiming, LOOK_FRIENDS);
+	claim->content_validated = look_bool(claiming, LOOK_VALIDATED);
 	claim->not_after = look_int64(claiming, LOOK_NOT_AFTER);
 	claim->kind = lc_request_kind(kind);
 	claim->credential_version = look_int64(claiming, LOOK_CREDENTIAL_VERSION);
@@ -542,12 +544,10 @@ read_claim(LcClaiming *claiming, LcWish *wish)
 	if (!isnull)
 	{
 		bytea *bytes = DatumGetByteaPP(content);
-		char *copy;
 
 		claim->content_size = VARSIZE_ANY_EXHDR(bytes);
-		copy = MemoryContextAlloc(claiming->turn, claim->content_size + 1);
-		memcpy(copy, VARDATA_ANY(bytes), claim->content_size);
-		claim->content = copy;
+		claim->content = memcpy(MemoryContextAlloc(claiming->turn, claim->content_size + 1), VARDATA_ANY(bytes),
+								claim->content_size);
 	}
 	return claim;
 }

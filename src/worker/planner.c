@@ -10,6 +10,7 @@
  *   _merge_tags_turn   what was appended to tag sets is merged; expired tags go
  *   _finish_turn       campaigns whose last request ended are closed
  *   _limits_turn       channels that LINE's monthly limit holds
+ *   _lost_checks_turn  deliveries that wait for LINE's word about their contents and will not get it
  *   _rotate_turn       slots of the outbox ring are emptied
  */
 #include "postgres.h"
@@ -31,6 +32,7 @@ linecrm_planner_main(Datum main_arg)
 					  {"_merge_tags_turn", "merge tags"},
 					  {"_finish_turn", "close deliveries"},
 					  {"_limits_turn", "look after channels at their limit"},
+					  {"_lost_checks_turn", "look for contents that were not checked"},
 					  {"_rotate_turn", "rotate the outbox"}};
 	int64 next = 0;		/* when to look at the latest, by worker_clock() */
 	int64 earliest = 0; /* the pause after the last look */

@@ -184,6 +184,8 @@ SELECT quota_used, quota_reserved, quota_left FROM linecrm.channel_status;
 
 -- rejected and unknown: again with new keys, or counted as sent
 SELECT linecrm.deliver(segment => 'ten', messages => linecrm.text_message('store {{store}}!'), at => now()) AS d \gset
+SELECT linecrm_internal._validated(v, 200, '{}') FROM linecrm_internal.delivery_campaign c, unnest(c.validating) AS v WHERE c.delivery_id = :d \g /dev/null
+SELECT linecrm_internal._attend(), linecrm_internal._move_due(1000) \g /dev/null
 WITH taken AS (DELETE FROM linecrm_internal.outbox WHERE delivery_id = :d RETURNING *)
 INSERT INTO linecrm_internal.outcome (slot, request_id, channel_id, delivery_slot, delivery_id, outcome, reason, friends, attempts)
 SELECT t.request_slot, t.request_id, t.channel_id, t.delivery_slot, t.delivery_id, CASE WHEN r.friends = 2 THEN 'unknown' ELSE 'rejected' END, 'test', r.friends, 1

@@ -62,7 +62,7 @@ VALUES (0, 900, 1, 0, 900, 'push', 1, 0, 900, 1, 1), (0, 901, 1, 0, 901, 'push',
 INSERT INTO linecrm_internal.request (slot, request_id, channel_id, delivery_slot, delivery_id, kind, lane, recipients, first_friend, last_friend, friends)
 VALUES (0, 904, 1, 0, 901, 'multicast', 1, '{1-3}', 1, 3, 3), (0, 905, 1, 0, 901, 'multicast', 1, '{2-4}', 2, 4, 3);
 INSERT INTO linecrm_internal.outcome (slot, request_id, channel_id, outcome, friends, attempts)
-SELECT q.slot, q.request_id, q.channel_id, 'accepted', 1, 1 FROM linecrm_internal.request q;
+SELECT q.slot, q.request_id, q.channel_id, 'accepted', q.friends, 1 FROM linecrm_internal.request q;
 
 SELECT what, detail, delivery_id FROM linecrm.friend_timeline(1) ORDER BY what, detail COLLATE "C", delivery_id;
 SELECT what FROM linecrm.friend_timeline(4711);
