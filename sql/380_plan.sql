@@ -233,28 +233,29 @@ COMMENT ON FUNCTION linecrm_internal._plan_rows(bigint, bigint, jsonb, text, lin
 /*
  * What is left of the month's quota. LINE's figure is from quota_at; what was planned or accepted since is not in it, so
  * it counts as reserved: recipients of campaigns, less those whose request had ended before LINE was asked or was not
- * accepted. Pushes reserve nothing. No rows of knowledge: NULLs.
+ * accepted. Pushes reserve nothing. remaining is NULL when it is unknown or without limit. One formula for the rules
+ * (_quota) and for what people see (channel_status).
  */
+CREATE VIEW linecrm_internal.quota WITH (security_invoker = true) AS
+SELECT c.channel_id, c.quota_limit, c.quota_used, r.reserved,
+	CASE WHEN c.quota_type = 'limited' AND c.quota_limit IS NOT NULL AND c.quota_used IS NOT NULL
+		THEN greatest(c.quota_limit - c.quota_used - r.reserved, 0) END AS remaining
+FROM linecrm_internal.channel c
+CROSS JOIN LATERAL (
+	SELECT coalesce(sum(d.recipients - coalesce((SELECT sum(o.friends) FROM linecrm_internal.outcome o
+		WHERE o.delivery_id = d.delivery_id AND o.outcome NOT IN ('split', 'superseded')
+			AND (o.outcome NOT IN ('accepted', 'unknown') OR o.finished_at <= c.quota_at)), 0)), 0)::bigint AS reserved
+	FROM linecrm_internal.delivery d
+	WHERE d.slot = -1 AND d.channel_id = c.channel_id AND d.planned_at IS NOT NULL AND d.recipients > 0
+		AND (d.finished_at IS NULL AND d.cancelled_at IS NULL OR d.finished_at > c.quota_at)) AS r;
+COMMENT ON VIEW linecrm_internal.quota IS 'limit and use as LINE told, what campaigns have reserved since, what remains';
+
 CREATE FUNCTION linecrm_internal._quota(cid bigint, OUT quota_limit bigint, OUT used bigint, OUT reserved bigint, OUT remaining bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	c record;
 BEGIN
-	SELECT ch.quota_type, ch.quota_limit, ch.quota_used, ch.quota_at INTO c
-	FROM linecrm_internal.channel ch WHERE ch.channel_id = cid;
-	used := c.quota_used;
-	SELECT coalesce(sum(d.recipients - coalesce((SELECT sum(o.friends) FROM linecrm_internal.outcome o
-			WHERE o.delivery_id = d.delivery_id AND o.outcome NOT IN ('split', 'superseded')
-				AND (o.outcome NOT IN ('accepted', 'unknown') OR o.finished_at <= c.quota_at)), 0)), 0)
-	INTO reserved
-	FROM linecrm_internal.delivery_campaign d
-	WHERE d.channel_id = cid AND d.planned_at IS NOT NULL AND d.recipients > 0
-		AND (d.finished_at IS NULL AND d.cancelled_at IS NULL OR d.finished_at > c.quota_at);
-	IF c.quota_type = 'limited' AND c.quota_limit IS NOT NULL AND c.quota_used IS NOT NULL THEN
-		quota_limit := c.quota_limit;
-		remaining := greatest(quota_limit - used - reserved, 0);
-	END IF;
+	SELECT q.quota_limit, q.quota_used, q.reserved, q.remaining INTO quota_limit, used, reserved, remaining
+	FROM linecrm_internal.quota q WHERE q.channel_id = cid;
 END
 $$;
 COMMENT ON FUNCTION linecrm_internal._quota(bigint) IS 'limit and use as LINE told, what campaigns have reserved since, what remains; NULL: unknown or unlimited';

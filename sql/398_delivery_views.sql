@@ -177,17 +177,10 @@ LEFT JOIN linecrm.label l ON l.kind = 'reason' AND l.name = x.reason;
 COMMENT ON VIEW linecrm.waiting IS 'what is not sent yet and what it waits for; single sends of a channel together';
 
 CREATE VIEW linecrm.channel_status WITH (security_invoker) AS
-SELECT c.channel_id, c.name AS channel, c.plan, c.quota_type, c.quota_limit, c.quota_used, r.reserved AS quota_reserved,
-	CASE WHEN c.quota_type = 'limited' AND c.quota_limit IS NOT NULL AND c.quota_used IS NOT NULL THEN greatest(c.quota_limit - c.quota_used - r.reserved, 0) END AS quota_left, c.quota_at,
+SELECT c.channel_id, c.name AS channel, c.plan, c.quota_type, c.quota_limit, c.quota_used, r.reserved AS quota_reserved, r.remaining AS quota_left, c.quota_at,
 	linecrm_internal._extra_yen(c.plan, 0, c.quota_used) AS extra_yen, q.waiting, c.held_reason, l.label_ja AS held_reason_ja, c.held_detail, c.held_by::text AS held_by, c.held_at
 FROM linecrm_internal.channel c
-CROSS JOIN LATERAL (
-	SELECT coalesce(sum(d.recipients - coalesce((SELECT sum(o.friends) FROM linecrm_internal.outcome o
-		WHERE o.delivery_id = d.delivery_id AND o.outcome NOT IN ('split', 'superseded')
-			AND (o.outcome NOT IN ('accepted', 'unknown') OR o.finished_at <= c.quota_at)), 0)), 0)::bigint AS reserved
-	FROM linecrm_internal.delivery d
-	WHERE d.slot = -1 AND d.channel_id = c.channel_id AND d.planned_at IS NOT NULL AND d.recipients > 0
-		AND (d.finished_at IS NULL AND d.cancelled_at IS NULL OR d.finished_at > c.quota_at)) AS r
+JOIN linecrm_internal.quota r ON r.channel_id = c.channel_id
 CROSS JOIN LATERAL (
 	SELECT (SELECT count(*) FROM linecrm_internal.outbox o WHERE o.channel_id = c.channel_id)
 		+ (SELECT count(*) FROM linecrm_internal.outbox_waiting w WHERE w.channel_id = c.channel_id) AS waiting) AS q
