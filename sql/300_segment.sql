@@ -117,11 +117,11 @@ BEGIN
 			UPDATE linecrm_internal.segment s SET note = save_segment.note WHERE s.segment_id = old.segment_id;
 			PERFORM linecrm_internal._notice(
 				format('segment "%s" has a new note and the same query: still version %s', clean_name, old.version),
-				format('セグメント「%s」のメモを変更しました（条件は同じ、バージョン %s のまま）', clean_name, old.version));
+				format('セグメント「%s」のメモを変更しました (条件は同じ、バージョン %s のまま)', clean_name, old.version));
 		ELSE
 			PERFORM linecrm_internal._notice(
 				format('segment "%s" is unchanged: version %s of role "%s"', clean_name, old.version, old.owner_role),
-				format('セグメント「%s」に変更はありません（バージョン %s、ロール "%s"）', clean_name, old.version, old.owner_role));
+				format('セグメント「%s」に変更はありません (バージョン %s、ロール「%s」)', clean_name, old.version, old.owner_role));
 		END IF;
 		RETURN old.version;
 	END IF;
@@ -143,7 +143,7 @@ BEGIN
 	PERFORM linecrm_internal._notice(
 		format('segment "%s" saved as version %s; it runs with the rights of role "%s"%s', clean_name, new_version, me,
 			CASE WHEN cardinality(variables) > 0 THEN '; variables: ' || array_to_string(variables, ', ') ELSE '' END),
-		format('セグメント「%s」をバージョン %s として保存しました。ロール "%s" の権限で実行されます%s', clean_name, new_version, me,
+		format('セグメント「%s」をバージョン %s として保存しました。ロール「%s」の権限で実行されます%s', clean_name, new_version, me,
 			CASE WHEN cardinality(variables) > 0 THEN '。変数: ' || array_to_string(variables, ', ') ELSE '' END));
 	RETURN new_version;
 END

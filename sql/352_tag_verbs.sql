@@ -69,7 +69,7 @@ BEGIN
 
 	IF created IS NULL AND saved IS NOT DISTINCT FROM earlier THEN
 		PERFORM linecrm_internal._notice(format('tag "%s" is already like that: nothing changed', clean),
-			format('タグ「%s」はすでに同じ内容です。何も変わりません', clean));
+			format('タグ「%s」に変更はありません', clean));
 		RETURN earlier.tag_id;
 	END IF;
 	IF created IS NULL THEN

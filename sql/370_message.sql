@@ -98,7 +98,7 @@ BEGIN
 	FOR UPDATE OF m;
 	IF old.messages = save_message.messages AND old.note IS NOT DISTINCT FROM coalesce(save_message.note, old.note) THEN
 		PERFORM linecrm_internal._notice(format('message "%s" is unchanged (version %s)', clean, old.version),
-			format('メッセージ「%s」は変更ありません (バージョン %s)', clean, old.version));
+			format('メッセージ「%s」に変更はありません (バージョン %s)', clean, old.version));
 		RETURN old.version;
 	END IF;
 	next_version := coalesce(old.version, 0) + 1;

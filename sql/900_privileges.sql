@@ -260,7 +260,7 @@ BEGIN
 			jsonb_build_object('profile', grant_access.profile, 'store', grant_access.store));
 	ELSE
 		PERFORM linecrm_internal._notice(format('role "%s" has this access already', grantee),
-			format('ロール"%s"にはすでにこの権限があります', grantee));
+			format('ロール「%s」にはすでにこの権限があります', grantee));
 	END IF;
 	PERFORM linecrm_internal._grant_profile(grantee, grant_access.profile);
 	RETURN new_id;

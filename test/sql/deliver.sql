@@ -39,7 +39,7 @@ SELECT linecrm.deliver(segment => 'ten', message => 'hello', at => now(), class 
 SELECT linecrm.deliver(segment => 'ten', message => 'hello', at => now(), at_most => -1);
 SELECT linecrm.deliver(segment => 'ten', message => 'hello', at => now(), again_after => '-1 day');
 SELECT linecrm.deliver(segment => 'ten', message => 'hello', at => now(), key => '12');
-SELECT linecrm.deliver(segment => 'ten', message => 'hello', at => '2027-01-01 10:00', not_after => '2027-01-01 09:00+09');
+SELECT linecrm.deliver(segment => 'ten', message => 'hello', at => '2099-01-01 10:00', not_after => '2099-01-01 09:00+09');
 SELECT linecrm.deliver(segment => 'ten', message => 'hello', at => now(), channel => 'mian');
 SELECT count(*) FROM linecrm_internal.delivery;
 
