@@ -120,6 +120,7 @@ BEGIN
 	END IF;
 	DELETE FROM linecrm_internal.credential c WHERE c.channel_id = cid;
 	DELETE FROM linecrm_internal.access a WHERE a.channel_id = cid;
+	DELETE FROM linecrm_internal.slow_kind k WHERE k.channel_id = cid;
 	DELETE FROM linecrm_internal.channel c WHERE c.channel_id = cid;
 	PERFORM linecrm_internal._audit('drop_channel', cid, clean, NULL, NULL);
 END
