@@ -10,8 +10,9 @@
  */
 
 -- How many are in the body of a request: those who were left out at its first claim are not.
+-- Called for each of 10,000 rows by functions that plan anew each time: with that, 5 s instead of 0.5.
 CREATE FUNCTION linecrm_internal._people_left(request_slot smallint, request_id bigint) RETURNS integer
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
 	RETURN (SELECT r.friends - coalesce((SELECT sum(linecrm.cardinality(e.members)) FROM linecrm_internal.exclusion e

@@ -486,9 +486,9 @@ claim_step(void *arg)
 
 		step->moved += outbox_attend();
 		now = worker_clock();
-		/* Looking through what waits may take its time: at most a twentieth of ours. */
+		/* Looking through what waits may take its time: at most a twentieth of ours, a fifth while it finds something. */
 		sender->attend = step->moved > 0;
-		sender->attend_after = now + (now - begun) * 20;
+		sender->attend_after = now + (now - begun) * (step->moved > 0 ? 4 : 20);
 		sender->look = true;
 	}
 	if (sender->put_back > PUT_BACK_MS * INT64CONST(1000))
