@@ -27,6 +27,7 @@ CREATE VIEW linecrm.label (kind, name, label_ja) AS VALUES
 	('reason', 'validating', '内容の確認待ち'), ('reason', 'due', '送信待ち'),
 	('reason', 'accepted', '受付済み'), ('reason', 'accepted_before', '受付済み (再送で確認)'), ('reason', 'rejected', 'LINE が拒否'),
 	('reason', 'recipient_refused', '宛先を LINE が拒否'), ('reason', 'unknown', '送信結果が不明'), ('reason', 'retry_limit', '再試行の期限切れ'),
+	('reason', 'refused', 'LINE が拒否'), ('reason', 'no_answer', '応答なし'),
 	('reason', 'sender_stopped', '送信中に停止'), ('reason', 'unknown_kind', '未対応の種類'), ('reason', 'decided', '担当者が判断'),
 	('reason', 'queued', '送信待ち');
 COMMENT ON VIEW linecrm.label IS 'Japanese labels of states and reasons';

@@ -73,6 +73,7 @@ static void finish(LcTransfer *transfer, CURLcode code);
 static size_t on_read(char *out, size_t size, size_t count, void *arg);
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg);
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg);
+static void leave_connection(LcTransfer *transfer, const char *line, size_t size);
 static void keep_header(const char *line, size_t size, const char *name, char *out);
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg);
 static int on_timer(CURLM *m, long timeout_ms, void *arg);
@@ -484,9 +485,27 @@ on_header(char *bytes, size_t size, size_t count, void *arg)
 {
 	LcTransfer *transfer = arg;
 
+	leave_connection(transfer, bytes, size * count);
 	keep_header(bytes, size * count, "x-line-request-id:", transfer->request_id);
 	keep_header(bytes, size * count, "x-line-accepted-request-id:", transfer->accepted_request_id);
 	return size * count;
+}
+
+/*
+ * An answer that may be a front server's own does not prove that the request behind it is done with: its real answer may
+ * follow on the same connection, and would be taken for that of the next request. So that connection carries no other.
+ */
+static void
+leave_connection(LcTransfer *transfer, const char *line, size_t size)
+{
+	const char *blank = size > 5 && memcmp(line, "HTTP/", 5) == 0 ? memchr(line, ' ', size) : NULL;
+	size_t at = blank == NULL ? size : (size_t) (blank - line) + 1;
+	int status = 0;
+
+	for (; at < size && line[at] >= '0' && line[at] <= '9' && status < 1000; at++)
+		status = status * 10 + (line[at] - '0');
+	if (status == 400 || status == 408 || (status >= 300 && status < 400) || status >= 500)
+		(void) curl_easy_setopt(transfer->parts->easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
 /* Copies the value of a header of that name (any case) without its blanks; printable ASCII only, cut to fit. */

@@ -219,7 +219,8 @@ record_one(LcRecording *recording, LcResult *result)
 			record_final(recording, result, "rejected", "refused");
 			break;
 		case LC_UNKNOWN:
-			record_final(recording, result, "unknown", "no_answer");
+			/* In doubt because of an earlier attempt; what LINE says of this one is in the detail. */
+			record_final(recording, result, "unknown", result->outcome.error.message[0] != '\0' ? "refused" : "no_answer");
 			break;
 		case LC_SPLIT:
 			record_split(recording, result);

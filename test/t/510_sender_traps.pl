@@ -132,6 +132,16 @@ $crm->drain('cancelled');
 is($crm->sql("SELECT outcome, friends FROM linecrm_internal.outcome WHERE delivery_id = $campaign"), 'unknown|7', 'unknown for those in the body');
 $line->clear_faults;
 
+# A refusal while an earlier attempt is in doubt: nobody knows of the earlier one, and the reason says what was answered.
+$line->fault('push:kind=503_before:attempt=1:count=1');
+$line->fault('push:kind=404:attempt=2:count=1');
+$crm->push(145, 'refused in doubt');
+$crm->drain('refused in doubt');
+is(outcomes_of(145), 'unknown/refused', 'unknown, because it was refused after that');
+is($crm->sql("SELECT string_agg(DISTINCT o.reason, ', ') FROM linecrm_internal.outcome o
+	WHERE o.reason IS NOT NULL AND NOT EXISTS (SELECT FROM linecrm.label l WHERE l.kind = 'reason' AND l.name = o.reason)"), '', 'every reason has a label');
+$line->clear_faults;
+
 # One channel's trouble with a row does not keep the answers of others from being recorded.
 my $blocker = $node->background_psql('crm');
 $line->fault('push:kind=401:channel=main');
