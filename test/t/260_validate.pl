@@ -126,7 +126,7 @@ is($crm->sql("SELECT min(o.finished_at) >= d.due_at FROM linecrm_internal.outcom
 	WHERE o.delivery_id = $large AND d.delivery_id = $large GROUP BY d.due_at"), 't', 'undo window: sent after it');
 $line->fault('validate:kind=delay=4000:count=1');
 my $slow = deliver('{1-2999}', text('slow'));
-$crm->wait_for("SELECT count(*) = 6 FROM linecrm_internal.outbox_waiting WHERE reason = 'validating'", 'undo window: over, LINE has not answered');
+$crm->wait_for("SELECT count(*) = 6 FROM linecrm_internal.outbox_waiting WHERE reason = 'validating' AND delivery_id = $slow", 'undo window: over, LINE has not answered');
 is($crm->sql("SELECT count(*) FROM linecrm_internal.outcome WHERE delivery_id = $slow"), '0', 'undo window: nothing sent');
 finished($slow, 'undo window: LINE has answered, finished');
 
