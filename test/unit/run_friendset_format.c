@@ -106,6 +106,11 @@ test_broken_headers(void)
 	                   "0100"
 	                   "01006300"),
 	           "a run flag behind the last container is set");
+}
+
+static void
+test_broken_offsets(void)
+{
 	/* offsets: too far, onto itself, with runs too */
 	CHECK_TEXT(verdict("3a30000001000000"
 	                   "00000000"
@@ -195,6 +200,11 @@ test_broken_containers(void)
 	                   "0200"
 	                   "0300"),
 	           "bytes follow the last container");
+}
+
+static void
+test_broken_runs(void)
+{
 	/* runs: none, no room for the count, cut, overlapping, descending, too long, false cardinality */
 	CHECK_TEXT(verdict("3b300000"
 	                   "01"
@@ -376,7 +386,9 @@ main(void)
 {
 	test_small_sets();
 	test_broken_headers();
+	test_broken_offsets();
 	test_broken_containers();
+	test_broken_runs();
 	test_cut_and_changed();
 	test_reading();
 	test_extremes();
