@@ -344,7 +344,8 @@ BEGIN
 	END IF;
 	UPDATE linecrm_internal.channel SET held_reason = 'installation', held_detail = why, held_by = current_user,
 		held_at = clock_timestamp()
-	WHERE held_reason IS NULL;
+	-- channels are restored before the installation row may be: the second look knows better why
+	WHERE held_reason IS NULL OR (held_reason = 'installation' AND held_detail IS DISTINCT FROM why);
 	RETURN why;
 END
 $$;
