@@ -220,7 +220,8 @@ record_one(LcRecording *recording, LcResult *result)
 			break;
 		case LC_UNKNOWN:
 			/* In doubt because of an earlier attempt; what LINE says of this one is in the detail. */
-			record_final(recording, result, "unknown", result->outcome.error.message[0] != '\0' ? "refused" : "no_answer");
+			record_final(recording, result, "unknown",
+						 result->status >= 400 && result->status <= 499 && result->status != 408 ? "refused" : "no_answer");
 			break;
 		case LC_SPLIT:
 			record_split(recording, result);
