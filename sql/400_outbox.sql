@@ -326,11 +326,13 @@ DECLARE
 	base bigint := (SELECT oid::bigint FROM pg_database WHERE datname = current_database());
 	why text;
 BEGIN
-	SELECT i.* INTO home FROM linecrm_internal.installation i;
+	-- Asked first: whoever saves the first channel writes both, and may commit between two statements of ours.
+	IF NOT EXISTS (SELECT FROM linecrm_internal.channel) THEN
+		RETURN ''; -- a new database, or one into which a dump is being restored just now
+	END IF;
+	-- Somebody who adopts the database waits, and then frees what is held below; or we wait and see that he did.
+	SELECT i.* INTO home FROM linecrm_internal.installation i FOR SHARE;
 	IF NOT FOUND THEN
-		IF NOT EXISTS (SELECT FROM linecrm_internal.channel) THEN
-			RETURN ''; -- a new database, or one into which a dump is being restored just now
-		END IF;
 		why := 'it is not known which server and database this data belongs to';
 	ELSIF home.system_identifier <> here THEN
 		why := format('this data belongs to another server (system identifier %s, this one is %s)', home.system_identifier, here);
